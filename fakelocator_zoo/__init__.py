@@ -1,0 +1,57 @@
+"""FakeLocator: locate what a generator painted in a face.
+
+The public names are imported on first use, so that ``import fakelocator_zoo`` costs nothing. It also makes
+``smp.create_model("fakelocator", ...)`` and ``timm.create_model("fakelocator_...")`` work, in either import order.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fakelocator_zoo.zoo import create_model, from_pretrained, list_models, register
+
+if TYPE_CHECKING:
+    from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
+    from fakelocator_zoo.fakeness import fakeness_map
+    from fakelocator_zoo.inference.localizer import Localizer
+    from fakelocator_zoo.models.fakelocator import FakeLocator, FakeLocatorOutput
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FaceParser",
+    "FakeLocator",
+    "FakeLocatorOutput",
+    "Localizer",
+    "__version__",
+    "create_model",
+    "fakeness_map",
+    "from_pretrained",
+    "list_models",
+    "load_face_parser",
+]
+
+_HOME = {
+    "FaceParser": "fakelocator_zoo.face_parsing",
+    "FakeLocator": "fakelocator_zoo.models.fakelocator",
+    "FakeLocatorOutput": "fakelocator_zoo.models.fakelocator",
+    "Localizer": "fakelocator_zoo.inference.localizer",
+    "fakeness_map": "fakelocator_zoo.fakeness",
+    "load_face_parser": "fakelocator_zoo.face_parsing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+register()

@@ -1,0 +1,1 @@
+"""Readers of real photos and of pairs, one file a layout."""

@@ -1,0 +1,102 @@
+"""Folders of pairs: a real photo and its manipulated version under the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from fakelocator_zoo.data.photos import list_images
+from fakelocator_zoo.fakeness import fakeness_map
+
+
+class PairPaths(NamedTuple):
+    """The files of one pair."""
+
+    real: Path
+    fake: Path
+
+
+class PairSample(NamedTuple):
+    """One crop of a pair; tensors of the same size."""
+
+    real: Tensor  #: (3, size, size) in [0, 1]
+    fake: Tensor  #: (3, size, size) in [0, 1]
+    fakeness_map: Tensor  #: (1, size, size) in [0, 1]
+
+
+def match_pairs(real: str | Path, fake: str | Path) -> tuple[list[PairPaths], list[Path]]:
+    """Match the images of two folders by their path below each folder, without suffix.
+
+    Returns:
+        The pairs, sorted, and every image of either folder that has no partner.
+
+    Raises:
+        FileNotFoundError: where a folder is missing or empty.
+        ValueError: where nothing matches, or one folder has two images of one name.
+    """
+    sides = []
+    for folder in (Path(real), Path(fake)):
+        by_name: dict[str, Path] = {}
+        for path in list_images([folder]):
+            name = path.relative_to(folder).with_suffix("").as_posix()
+            if name in by_name:
+                raise ValueError(f"{path} and {by_name[name]} have one name; a pair is matched by name")
+            by_name[name] = path
+        sides.append(by_name)
+    names = sorted(sides[0].keys() & sides[1].keys())
+    if not names:
+        raise ValueError(f"no image of {fake} has the name of an image of {real}; a pair is matched by name")
+    unmatched = [side[name] for side in sides for name in sorted(side.keys() - set(names))]
+    return [PairPaths(sides[0][name], sides[1][name]) for name in names], unmatched
+
+
+class PairCrops(Dataset[PairSample]):
+    """Random crops at native resolution, the same place in both images of a pair.
+
+    Args:
+        pairs: of :func:`match_pairs`.
+        size: side of a crop; smaller images are mirrored at their border to this size.
+        length: crops an epoch.
+        seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone.
+    """
+
+    def __init__(self, pairs: Sequence[PairPaths], size: int, length: int, *, seed: int = 0) -> None:
+        if not pairs:
+            raise ValueError("no pairs given")
+        self.pairs, self.size, self.length, self.seed, self.epoch = list(pairs), size, length, seed, 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> PairSample:
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        paths = self.pairs[rng.integers(len(self.pairs))]
+        real, fake = _read(paths.real), _read(paths.fake)
+        if real.shape != fake.shape:
+            raise ValueError(
+                f"{paths.real} is {real.shape[1]} x {real.shape[0]} pixels and {paths.fake} is "
+                f"{fake.shape[1]} x {fake.shape[0]}; a pair must have one size"
+            )
+        both = np.stack([real, fake])
+        rows, columns = (max(0, self.size - side) for side in real.shape[:2])
+        if rows or columns:
+            both = np.pad(both, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="symmetric")
+        top = rng.integers(both.shape[1] - self.size + 1)
+        left = rng.integers(both.shape[2] - self.size + 1)
+        both = both[:, top : top + self.size, left : left + self.size]
+        if rng.random() < 0.5:
+            both = both[:, :, ::-1]
+        tensors = torch.from_numpy(both.copy()).permute(0, 3, 1, 2).float().div_(255)
+        return PairSample(tensors[0], tensors[1], fakeness_map(tensors[0], tensors[1]))
+
+
+def _read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

@@ -1,0 +1,108 @@
+"""Real photos as random crops with a varied history of scaling and compression."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jfif", ".gif"})
+_FILTERS = (
+    Image.Resampling.BILINEAR,
+    Image.Resampling.BICUBIC,
+    Image.Resampling.LANCZOS,
+    Image.Resampling.BOX,
+    Image.Resampling.HAMMING,
+)
+
+
+def list_images(folders: Sequence[str | Path]) -> list[Path]:
+    """All image files below the folders (files are taken as they are), sorted by path.
+
+    Raises:
+        FileNotFoundError: where a path does not exist or holds no image.
+    """
+    found: list[Path] = []
+    for folder in map(Path, folders):
+        if not folder.exists():
+            raise FileNotFoundError(f"{folder} does not exist; give a folder of photos or a photo")
+        inside = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
+        images = [p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES]
+        if not images:
+            raise FileNotFoundError(f"{folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        found += images
+    return found
+
+
+class PhotoCrops(Dataset[Tensor]):
+    """Random square crops of real photos, scaled to one size; nothing in them was made by a generator.
+
+    Each crop gets its own history: compressed or not before it is scaled, a random scale and resampling
+    filter, compressed or not afterwards; so that "real" is wide and no single history names it.
+
+    Args:
+        paths: photo files; decoded once and kept in memory as uint8.
+        size: side of a crop in pixels.
+        length: crops an epoch.
+        seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone, whatever the number of workers.
+        max_side: larger photos are reduced to this side when they are read (memory).
+
+    Yields float tensors (3, size, size) in [0, 1].
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], size: int, length: int, *, seed: int = 0, max_side: int = 1024
+    ) -> None:
+        if not paths:
+            raise ValueError("no photos given")
+        self.size, self.length, self.seed, self.epoch = size, length, seed, 0
+        self.photos: list[np.ndarray] = []
+        for path in paths:
+            with Image.open(path) as image:
+                rgb = image.convert("RGB")
+                rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+                self.photos.append(np.asarray(rgb))
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Tensor:
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        photo = self.photos[rng.integers(len(self.photos))]
+        crop = random_crop(photo, self.size, rng)
+        return torch.from_numpy(crop).permute(2, 0, 1).float().div_(255)
+
+
+def random_crop(photo: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """One crop (size, size, 3) uint8 of a photo (H, W, 3) uint8 with a random history."""
+    shortest = min(photo.shape[:2])
+    # Log-uniform: mostly reduced, as photos on the web are; sometimes a little enlarged.
+    smallest = min(shortest, size * 0.8 if rng.random() < 0.1 else size)
+    side = min(float(np.exp(rng.uniform(np.log(smallest), np.log(shortest)))), float(shortest))
+    top = rng.uniform(0, photo.shape[0] - side)
+    left = rng.uniform(0, photo.shape[1] - side)
+    y0, x0 = int(top), int(left)
+    y1, x1 = min(photo.shape[0], int(np.ceil(top + side))), min(photo.shape[1], int(np.ceil(left + side)))
+    image = Image.fromarray(photo[y0:y1, x0:x1])
+    if rng.random() < 0.4:
+        image = _recompress(image, rng, 60, 96)
+    box = (left - x0, top - y0, min(left - x0 + side, image.width), min(top - y0 + side, image.height))
+    if rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        box = (image.width - box[2], box[1], image.width - box[0], box[3])
+    image = image.resize((size, size), _FILTERS[rng.integers(len(_FILTERS))], box=box)
+    if rng.random() < 0.25:
+        image = _recompress(image, rng, 80, 98)
+    return np.array(image)
+
+
+def _recompress(image: Image.Image, rng: np.random.Generator, low: int, high: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=int(rng.integers(low, high)), subsampling=int(rng.integers(0, 3)))
+    return Image.open(buffer).convert("RGB")

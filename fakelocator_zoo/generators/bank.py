@@ -1,0 +1,130 @@
+"""A bank of varied generators: what it holds, how it is trained, where it is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fakelocator_zoo.data.photos import PhotoCrops
+from fakelocator_zoo.generators.adversarial import train_generator
+from fakelocator_zoo.generators.network import Generator
+
+CROP_SIZE = 48
+BATCH_SIZE = 8
+
+#: The variety is the point: every upsampling kind, shallow and deep, with and without normalisation,
+#: noise and skips. The order puts the most different ones first, so that a prefix is a bank as well.
+BANK: dict[str, dict[str, Any]] = {
+    "transposed-l2": {"upsampling": "transposed", "levels": 2},
+    "nearest-l1": {"upsampling": "nearest", "levels": 1},
+    "nearest-l2": {"upsampling": "nearest", "levels": 2},
+    "pixel_shuffle-l1": {"upsampling": "pixel_shuffle", "levels": 1},
+    "pixel_shuffle-l2": {"upsampling": "pixel_shuffle", "levels": 2},
+    "transposed3-l1": {"upsampling": "transposed3", "levels": 1},
+    "bilinear-l1": {"upsampling": "bilinear", "levels": 1},
+    "bilinear-l2": {"upsampling": "bilinear", "levels": 2},
+    "transposed-l1": {"upsampling": "transposed", "levels": 1},
+    "transposed3-l2": {"upsampling": "transposed3", "levels": 2},
+    "nearest-l3": {"upsampling": "nearest", "levels": 3},
+    "pixel_shuffle-l3": {"upsampling": "pixel_shuffle", "levels": 3},
+    "bilinear-l2-skips": {"upsampling": "bilinear", "levels": 2, "skips": True},
+    "transposed2-l2": {"upsampling": "transposed2", "levels": 2},
+    "nearest-l2-k5-instance": {"upsampling": "nearest", "levels": 2, "kernel_size": 5, "norm": "instance"},
+    "transposed-l2-batch": {"upsampling": "transposed", "levels": 2, "norm": "batch"},
+    "bilinear-l3-noise": {"upsampling": "bilinear", "levels": 3, "noise": True},
+    "nearest-l2-noise-skips": {"upsampling": "nearest", "levels": 2, "noise": True, "skips": True},
+    "transposed-l3-skips": {"upsampling": "transposed", "levels": 3, "skips": True},
+    "pixel_shuffle-l2-instance": {"upsampling": "pixel_shuffle", "levels": 2, "norm": "instance"},
+    "bilinear-l1-k5-wide": {"upsampling": "bilinear", "levels": 1, "kernel_size": 5, "width": 24},
+    "nearest-l1-k1": {"upsampling": "nearest", "levels": 1, "kernel_size": 1, "width": 24},
+    "transposed2-l1": {"upsampling": "transposed2", "levels": 1},
+    "pixel_shuffle-l1-noise": {"upsampling": "pixel_shuffle", "levels": 1, "noise": True, "blocks": 2},
+}
+
+
+def endless_batches(crops: PhotoCrops, batch_size: int, device: str | torch.device = "cpu") -> Iterator[Tensor]:
+    """Batches (B, 3, size, size) of real crops without end; every pass over ``crops`` draws new ones."""
+    while True:
+        for batch in DataLoader(crops, batch_size=batch_size, drop_last=True):
+            yield batch.to(device)
+        crops.epoch += 1
+
+
+def train_bank(
+    photos: Sequence[Path],
+    folder: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    steps: int = 1200,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    report: Callable[[str, dict[str, float]], None] = lambda name, figures: None,
+) -> dict[str, Generator]:
+    """Train the generators of :data:`BANK` that ``folder`` lacks, and return them all.
+
+    A generator is written when it is finished (temporary name, then replaced), so a killed run goes on
+    with the next one. ``report(name, figures)`` is called after each.
+
+    Raises:
+        ValueError: for a name that is not in the bank.
+    """
+    chosen = list(BANK if names is None else names)
+    unknown = [name for name in chosen if name not in BANK]
+    if unknown:
+        raise ValueError(f"unknown generators {', '.join(unknown)}; the bank has {', '.join(BANK)}")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in chosen if not (folder / f"{name}.safetensors").exists()]
+    crops = PhotoCrops(photos, CROP_SIZE, 4096, seed=seed) if missing else None
+    for name in missing:
+        assert crops is not None
+        index = list(BANK).index(name)
+        torch.manual_seed(seed * 1000 + index)
+        crops.epoch = index * 1000
+        generator = Generator(**BANK[name]).to(device)
+        figures = train_generator(generator, endless_batches(crops, BATCH_SIZE, device), steps=steps)
+        save_generator(generator, folder / f"{name}.safetensors", extra={"steps": steps, "seed": seed, **figures})
+        report(name, figures)
+    return {name: load_generator(folder / f"{name}.safetensors", device) for name in chosen}
+
+
+def save_generator(generator: Generator, path: str | Path, extra: Mapping[str, Any] | None = None) -> None:
+    """Write a generator in fp16 as one safetensors file, its configuration in the header."""
+    path = Path(path)
+    tensors = {
+        key: value.detach().cpu().half() if value.is_floating_point() else value.cpu()
+        for key, value in generator.state_dict().items()
+    }
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    save_file(tensors, temporary, {"config": json.dumps(generator.config), "training": json.dumps(dict(extra or {}))})
+    temporary.replace(path)
+
+
+def load_generator(path: str | Path, device: str | torch.device = "cpu") -> Generator:
+    """Read a generator written by :func:`save_generator`, in eval mode and without gradients.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: where the file is not a generator's safetensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; train it with `fakelocator bank`")
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = json.loads((file.metadata() or {})["config"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a generator written by save_generator: {error}") from error
+    generator = Generator(**config)
+    generator.load_state_dict(tensors)
+    return generator.eval().requires_grad_(False).to(device)

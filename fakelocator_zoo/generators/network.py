@@ -1,0 +1,161 @@
+"""The small auto-encoding generators whose decoders leave the texture that a FakeLocator learns to read."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GeneratorUpsampling = Literal["transposed", "transposed3", "transposed2", "nearest", "bilinear", "pixel_shuffle"]
+Normalisation = Literal["none", "batch", "instance"]
+
+
+class Upsample(nn.Module):
+    """Doubles the resolution and changes the channels: (B, in, H, W) -> (B, out, 2H, 2W).
+
+    ``transposed`` has kernel 4 (overlap even), ``transposed3`` kernel 3 (overlap uneven, the classic
+    checkerboard), ``transposed2`` kernel 2 (no overlap); the others interpolate or rearrange, then convolve.
+    """
+
+    def __init__(self, kind: GeneratorUpsampling, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
+        super().__init__()
+        self.kind = kind
+        padding = kernel_size // 2
+        self.conv: nn.Module
+        if kind == "transposed":
+            self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1)
+        elif kind == "transposed3":
+            self.conv = nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=1)
+        elif kind == "transposed2":
+            self.conv = nn.ConvTranspose2d(in_channels, out_channels, 2, stride=2)
+        elif kind == "pixel_shuffle":
+            self.conv = nn.Conv2d(in_channels, 4 * out_channels, kernel_size, padding=padding)
+        elif kind in ("nearest", "bilinear"):
+            self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=padding)
+        else:
+            raise ValueError(f"upsampling {kind!r} is none of {', '.join(get_args(GeneratorUpsampling))}")
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "nearest":
+            return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        if self.kind == "bilinear":
+            return self.conv(F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False))
+        if self.kind == "pixel_shuffle":
+            return F.pixel_shuffle(self.conv(x), 2)
+        return self.conv(x)
+
+
+def _norm(kind: Normalisation, channels: int) -> nn.Module:
+    if kind == "none":
+        return nn.Identity()
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    raise ValueError(f"norm {kind!r} is none of {', '.join(get_args(Normalisation))}")
+
+
+class Noise(nn.Module):
+    """Adds white noise with a learnt strength per channel, as style-based generators do."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.strength = nn.Parameter(torch.full((1, channels, 1, 1), 0.05))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.strength * torch.randn_like(x[:, :1])
+
+
+class Generator(nn.Module):
+    """Re-synthesises an image: encode to stride 2**levels, decode with one kind of upsampling.
+
+    Args:
+        upsampling: how the decoder doubles its resolution, ``levels`` times.
+        levels: number of doublings, 1 to 4.
+        width: channels at full resolution; each level down has twice as many, at most four times ``width``.
+        kernel_size: odd kernel of the convolution after interpolation.
+        norm: normalisation inside encoder and decoder.
+        noise: inject noise after every upsampling.
+        skips: add encoder features of the same stride inside the decoder (never at full resolution, so that
+            every pixel passes at least one upsampling).
+        blocks: residual blocks in the middle.
+    """
+
+    def __init__(
+        self,
+        upsampling: GeneratorUpsampling = "transposed",
+        levels: int = 2,
+        width: int = 16,
+        kernel_size: int = 3,
+        norm: Normalisation = "none",
+        noise: bool = False,
+        skips: bool = False,
+        blocks: int = 1,
+    ) -> None:
+        super().__init__()
+        self.config = {
+            "upsampling": upsampling,
+            "levels": levels,
+            "width": width,
+            "kernel_size": kernel_size,
+            "norm": norm,
+            "noise": noise,
+            "skips": skips,
+            "blocks": blocks,
+        }
+        self.stride = 2**levels
+        self.skips = skips
+        channels = [width * min(2**level, 4) for level in range(levels + 1)]
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.LeakyReLU(0.2))
+        self.down = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), _norm(norm, b), nn.LeakyReLU(0.2))
+            for a, b in zip(channels[:-1], channels[1:], strict=True)
+        )
+        self.middle = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels[-1], channels[-1], 3, padding=1),
+                _norm(norm, channels[-1]),
+                nn.LeakyReLU(0.2),
+                nn.Conv2d(channels[-1], channels[-1], 3, padding=1),
+            )
+            for _ in range(blocks)
+        )
+        self.up = nn.ModuleList(
+            nn.Sequential(
+                Upsample(upsampling, b, a, kernel_size),
+                Noise(a) if noise else nn.Identity(),
+                _norm(norm, a),
+                nn.LeakyReLU(0.2),
+            )
+            for a, b in reversed(list(zip(channels[:-1], channels[1:], strict=True)))
+        )
+        self.head = nn.Conv2d(width, 3, 3, padding=1)
+
+    def encode(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [0, 1], H and W multiples of ``stride`` -> features from stride 2 to the deepest."""
+        x = self.stem(images * 2 - 1)
+        features = []
+        for down in self.down:
+            x = down(x)
+            features.append(x)
+        for block in self.middle:
+            features[-1] = features[-1] + block(features[-1])
+        return features
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Features of :meth:`encode` -> images (B, 3, H, W) in [0, 1]."""
+        x = features[-1]
+        for step, up in enumerate(self.up):
+            if self.skips and step > 0:
+                x = x + features[-1 - step]
+            x = up(x)
+        return torch.sigmoid(2 * self.head(x))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Re-synthesise images (B, 3, H, W) in [0, 1] of any size (padded inside to a multiple of the stride)."""
+        height, width = images.shape[-2:]
+        pad = (0, -width % self.stride, 0, -height % self.stride)
+        padded = F.pad(images, pad, mode="replicate") if any(pad) else images
+        return self.decode(self.encode(padded))[..., :height, :width]

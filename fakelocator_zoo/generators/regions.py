@@ -1,0 +1,68 @@
+"""Regions to be painted: soft masks of many shapes, anywhere in the image."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SHAPES = ("blob", "ellipse", "box", "half", "whole")
+
+
+def random_masks(
+    batch: int,
+    height: int,
+    width: int,
+    *,
+    generator: torch.Generator | None = None,
+    device: str | torch.device = "cpu",
+    shapes: tuple[str, ...] = ("blob", "blob", "blob", "ellipse", "box", "half", "whole"),
+) -> Tensor:
+    """Soft masks (B, 1, H, W) in [0, 1], each of its own shape, size, place and softness.
+
+    Args:
+        shapes: drawn from with equal chance; a shape named twice comes twice as often.
+    """
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.rand(batch, 1, 1, 1, generator=generator, device=device) * (high - low) + low
+
+    y = torch.linspace(-1, 1, height, device=device).view(1, 1, -1, 1)
+    x = torch.linspace(-1, 1, width, device=device).view(1, 1, 1, -1)
+    angle = uniform(0, math.pi)
+    cy, cx = uniform(-0.8, 0.8), uniform(-0.8, 0.8)
+    u = (x - cx) * angle.cos() + (y - cy) * angle.sin()
+    v = (y - cy) * angle.cos() - (x - cx) * angle.sin()
+    ru, rv = uniform(0.2, 0.8), uniform(0.2, 0.8)
+    noise = torch.rand(batch, 1, 6, 6, generator=generator, device=device)
+    noise = F.interpolate(noise, size=(height, width), mode="bicubic", align_corners=False)
+    level = torch.quantile(noise.flatten(1), 0.7, dim=1).view(-1, 1, 1, 1) + uniform(-0.12, 0.06)
+    fields = {
+        "blob": noise - level,
+        "ellipse": 1 - (u / ru).square() - (v / rv).square(),
+        "box": torch.minimum(1 - (u / ru).abs(), 1 - (v / rv).abs()),
+        "half": u.expand(batch, 1, height, width),
+        "whole": torch.ones(batch, 1, height, width, device=device),
+    }
+    unknown = set(shapes) - set(fields)
+    if unknown:
+        raise ValueError(f"unknown region shapes {sorted(unknown)}; there are {', '.join(SHAPES)}")
+    stacked = torch.stack([fields[shape].expand(batch, 1, height, width) for shape in shapes])
+    choice = torch.randint(len(shapes), (batch,), generator=generator, device=device)
+    masks = (stacked[choice, torch.arange(batch, device=device)] > 0).float()
+    return soften(masks, float(torch.randint(0, 4, (1,), generator=generator, device=device)))
+
+
+def soften(masks: Tensor, sigma: float) -> Tensor:
+    """Gaussian edges of ``sigma`` pixels (0: as they are); (B, 1, H, W) -> the same, still in [0, 1]."""
+    if sigma <= 0:
+        return masks
+    radius = min(int(3 * sigma + 0.5), min(masks.shape[-2:]) - 1)
+    offsets = torch.arange(-radius, radius + 1, device=masks.device, dtype=masks.dtype)
+    kernel = torch.exp(-offsets.square() / (2 * sigma**2))
+    kernel = kernel / kernel.sum()
+    padded = F.pad(masks, (radius, radius, radius, radius), mode="replicate")
+    rows = F.conv2d(padded, kernel.view(1, 1, -1, 1))
+    return F.conv2d(rows, kernel.view(1, 1, 1, -1)).clamp(0, 1)

@@ -1,0 +1,119 @@
+"""Training fakes from real photos alone: a region is re-synthesised by a generator and blended in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.generators.regions import random_masks
+
+
+class FakeBatch(NamedTuple):
+    """Fakes made from real images (B, 3, H, W)."""
+
+    fake: Tensor  #: (B, 3, H, W) in [0, 1], rounded to 8 bits as a saved image is
+    mask: Tensor  #: (B, 1, H, W) in [0, 1], how much of each pixel the generator painted
+    fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1], |real - fake|
+
+
+@torch.no_grad()
+def make_fakes(
+    real: Tensor,
+    generators: Sequence[Generator],
+    *,
+    groups: int = 4,
+    other_content: float = 0.3,
+    other_colour: float = 0.3,
+    latent_edit: float = 0.3,
+    refilter: float = 0.5,
+    residual: float = 0.25,
+    random: torch.Generator | None = None,
+) -> FakeBatch:
+    """Re-synthesise a random region of each image.
+
+    Args:
+        real: (B, 3, H, W) in [0, 1].
+        generators: drawn from anew for each of ``groups`` parts of the batch.
+        other_content: chance that a region shows another image's content (identity swap).
+        other_colour: chance that the content's colours are changed before it is re-synthesised.
+        latent_edit: chance that the generator's latent is changed (attribute edit).
+        refilter: chance that what was painted passes one more random filter, as other decoders would end.
+        residual: chance that the generator's change is added to the photo, in place of its image.
+        random: source of chance on the images' device; None is torch's own.
+    """
+    batch, _, height, width = real.shape
+    edits = _chance(batch, residual, real, random)
+    content = real
+    if batch > 1:
+        swap = _chance(batch, other_content, real, random) & ~edits
+        content = torch.where(swap, real.roll(1, dims=0), real)
+    content = _change_colour(content, _chance(batch, other_colour, real, random) | edits, random)
+    painted = torch.empty_like(real)
+    for part in torch.arange(batch, device=real.device).chunk(min(groups, batch)):
+        generator = generators[_integer(len(generators), real, random)]
+        painted[part] = _paint(generator, real[part], content[part], edits[part], latent_edit, random)
+    painted = _refilter(painted, _chance(batch, refilter, real, random) & ~edits, random)
+    mask = random_masks(batch, height, width, generator=random, device=real.device)
+    fake = ((real + mask * (painted - real)) * 255).round() / 255
+    return FakeBatch(fake, mask, fakeness_map(real, fake))
+
+
+def _paint(
+    generator: Generator,
+    real: Tensor,
+    content: Tensor,
+    edits: Tensor,
+    latent_edit: float,
+    random: torch.Generator | None,
+) -> Tensor:
+    """What the generator makes of ``content``; for ``edits``, real plus the change that the edit makes in it."""
+    # The generator's pixel grid starts anywhere: users crop faces where they find them.
+    height, width = content.shape[-2:]
+    top, left = (_integer(generator.stride, content, random) for _ in range(2))
+    bottom, right = -(height + top) % generator.stride, -(width + left) % generator.stride
+    pad = (left, right, top, bottom)
+    features = generator.encode(F.pad(content, pad, mode="replicate"))
+    deepest = features[-1]
+    edited = _chance(deepest.shape[0], latent_edit, content, random) | edits
+    change = torch.randn(deepest.shape[:2] + (1, 1), generator=random, device=deepest.device)
+    features[-1] = torch.where(edited, deepest * (1 + 0.15 * change), deepest)
+    painted = generator.decode(features)
+    chosen = edits.flatten()
+    if bool(chosen.any()):
+        # As networks do that predict a change and add it to the photo, whose fine detail then stays.
+        kept = F.pad(real[chosen], pad, mode="replicate")
+        painted[chosen] = (kept + painted[chosen] - generator(kept)).clamp(0, 1)
+    return painted[..., top : top + height, left : left + width]
+
+
+def _refilter(images: Tensor, chosen: Tensor, random: torch.Generator | None) -> Tensor:
+    """Each chosen image through a 3 x 3 filter of its own, near identity: one more last layer for the decoder."""
+    batch, channels, height, width = images.shape
+    kernel = 0.12 * torch.randn((batch, 1, 3, 3), generator=random, device=images.device)
+    kernel = kernel - kernel.mean(dim=(2, 3), keepdim=True)  # brightness stays
+    kernel[:, :, 1, 1] += 1
+    kernel = kernel.expand(batch, channels, 3, 3).reshape(batch * channels, 1, 3, 3)
+    padded = F.pad(images, (1, 1, 1, 1), mode="replicate").reshape(1, batch * channels, height + 2, width + 2)
+    filtered = F.conv2d(padded, kernel, groups=batch * channels).view(images.shape)
+    return torch.where(chosen, filtered.clamp(0, 1), images)
+
+
+def _change_colour(images: Tensor, chosen: Tensor, random: torch.Generator | None) -> Tensor:
+    shape = (images.shape[0], 3, 1, 1)
+    gain = 1 + 0.15 * (torch.rand(shape, generator=random, device=images.device) * 2 - 1)
+    offset = 0.06 * (torch.rand(shape, generator=random, device=images.device) * 2 - 1)
+    return torch.where(chosen, (images * gain + offset).clamp(0, 1), images)
+
+
+def _chance(batch: int, probability: float, like: Tensor, random: torch.Generator | None) -> Tensor:
+    return torch.rand(batch, 1, 1, 1, generator=random, device=like.device) < probability
+
+
+def _integer(high: int, like: Tensor, random: torch.Generator | None) -> int:
+    return int(torch.randint(high, (1,), generator=random, device=like.device))

@@ -1,0 +1,111 @@
+"""Maps as pictures: the heat map over the photo, and sheets of captioned pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from fakelocator_zoo.inference.localizer import Localization
+
+#: The map value shown in full colour. A fakeness map holds |real - fake|, about 0.02 to 0.1 where a face was
+#: repainted. The gain is fixed and never fitted to an image, so that a clean photo stays clean.
+FULL_COLOUR = 0.15
+_OPACITY = 0.85
+# Dark to bright at an even pace of lightness: readable in grey and by colour-blind people.
+_HEAT = np.array(
+    [(0, 0, 0), (38, 12, 84), (105, 22, 110), (172, 42, 92), (226, 84, 52), (250, 150, 36), (252, 244, 164)],
+    np.float64,
+)
+_MARGIN = 8
+
+
+def heat(fakeness_map: np.ndarray) -> np.ndarray:
+    """A map (H, W) in [0, 1] as colours (H, W, 3) uint8: black at 0, light yellow from FULL_COLOUR on."""
+    stops = np.linspace(0, 1, len(_HEAT))
+    strength = np.arange(256) / 255
+    table = np.stack([np.interp(strength, stops, _HEAT[:, channel]) for channel in range(3)], axis=1)
+    return np.rint(table).astype(np.uint8)[np.rint(_strength(fakeness_map) * 255).astype(np.uint8)]
+
+
+def overlay(image: np.ndarray, fakeness_map: np.ndarray) -> np.ndarray:
+    """The photo (H, W, 3) uint8 under its map (H, W): the higher the value, the less of the photo shows.
+
+    Raises:
+        ValueError: where photo and map differ in size.
+    """
+    if image.shape[:2] != fakeness_map.shape:
+        raise ValueError(
+            f"the photo is {image.shape[:2]} and the map {fakeness_map.shape}; they must have one size"
+        )
+    opacity = (_strength(fakeness_map) * _OPACITY)[..., None]
+    mixed = image * (1 - opacity) + heat(fakeness_map) * opacity
+    return np.rint(mixed).astype(np.uint8)
+
+
+def render(result: Localization) -> np.ndarray:
+    """The overlay of a result with each face's box and fake probability, (H, W, 3) uint8."""
+    picture = Image.fromarray(overlay(result.image, result.fakeness_map))
+    draw = ImageDraw.Draw(picture)
+    line = max(1, round(min(picture.size) / 300))
+    size = max(11, round(min(picture.size) / 32))
+    if result.whole_image:
+        _label(draw, (0, 0), f"whole image: fake {result.fake_probability:.0%}", size)
+    for face in result.faces:
+        left, top, right, bottom = face.box
+        colour = (236, 72, 56) if face.fake_probability >= 0.5 else (64, 180, 110)
+        draw.rectangle((left, top, right - 1, bottom - 1), outline=colour, width=line)
+        _label(draw, (left + line, top + line), f"fake {face.fake_probability:.0%}", size)
+    return np.asarray(picture)
+
+
+def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], height: int = 384) -> np.ndarray:
+    """Pictures (H, W, 3) uint8 in one row at one height, each under its title, (H', W', 3) uint8.
+
+    Raises:
+        ValueError: where there is no picture, or not one title for each.
+    """
+    if not images or len(images) != len(titles):
+        raise ValueError(
+            f"give one title for each picture, got {len(images)} pictures and {len(titles)} titles"
+        )
+    shown = [_at_height(Image.fromarray(image), height) for image in images]
+    caption = 36
+    width = sum(picture.width for picture in shown) + _MARGIN * (len(shown) + 1)
+    sheet = Image.new("RGB", (width, height + caption + _MARGIN), "white")
+    draw = ImageDraw.Draw(sheet)
+    left = _MARGIN
+    for picture, title in zip(shown, titles, strict=True):
+        sheet.paste(picture, (left, caption))
+        font = _fitting_font(title, picture.width, 20)
+        draw.text((left + picture.width / 2, caption / 2), title, fill="black", font=font, anchor="mm")
+        left += picture.width + _MARGIN
+    return np.asarray(sheet)
+
+
+def _strength(fakeness_map: np.ndarray) -> np.ndarray:
+    return np.clip(fakeness_map.astype(np.float32) / FULL_COLOUR, 0, 1)
+
+
+def _label(draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, size: int) -> None:
+    font = ImageFont.load_default(size=size)
+    box = draw.textbbox(corner, text, font=font)
+    draw.rectangle((corner[0], corner[1], box[2] + 3, box[3] + 3), fill=(0, 0, 0))
+    draw.text(corner, text, fill="white", font=font)
+
+
+def _at_height(picture: Image.Image, height: int) -> Image.Image:
+    if picture.height == height:
+        return picture
+    # A picture far wider than high would make the sheet endless.
+    width = min(max(1, round(picture.width * height / picture.height)), 4 * height)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _fitting_font(text: str, width: int, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    while size > 9 and ImageFont.load_default(size=size).getlength(text) > width:
+        size -= 1
+    return ImageFont.load_default(size=size)

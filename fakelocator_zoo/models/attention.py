@@ -1,0 +1,140 @@
+"""Attention: a map multiplied into the encoder's stages while the encoder runs, so that later stages see it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from timm.models._features import FeatureHookNet
+from torch import Tensor, nn
+
+from fakelocator_zoo.models.stages import find_stages
+
+AttentionMode = Literal["multiply", "residual"]
+
+
+class _Call(threading.local):
+    """The map of the call that this thread is in; each thread sees its own, and None outside a call."""
+
+    attention: Tensor | None = None
+
+    def __reduce__(self) -> tuple[type[_Call], tuple[()]]:
+        return _Call, ()  # a copied or pickled model starts outside any call
+
+
+#: timm's hook-collecting encoders keep the features of the running call on the model.
+_HOOK_NET_LOCK = threading.Lock()
+
+
+class StageAttention:
+    """Multiplies features of chosen encoder stages by a map, through forward hooks set once.
+
+    Nothing of a call outlives it, and threads that share one model do not see each other's map.
+
+    Args:
+        encoder: an smp or timm (``tu-``) encoder of segmentation-models-pytorch.
+        stages: 1 is the first stage after the input (stride 2), and so on; None takes 3 or the nearest there is.
+        mode: ``multiply`` gives f * a (the paper), ``residual`` gives f * (1 + a).
+
+    Raises:
+        ValueError: for a stage that the encoder lacks or that no hook can reach, or an unknown mode.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, stages: Sequence[int] | None = None, mode: AttentionMode = "multiply"
+    ) -> None:
+        if mode not in get_args(AttentionMode):
+            raise ValueError(f"attention_mode {mode!r} is none of {', '.join(get_args(AttentionMode))}")
+        found = find_stages(encoder)
+        if stages is None:
+            stages = sorted(found, key=lambda stage: abs(stage - 3))[:1]
+        unknown = [stage for stage in stages if stage not in found]
+        if unknown or not stages:
+            raise ValueError(
+                f"attention_stages {tuple(stages)}: this encoder can be attended at stages {tuple(sorted(found))}"
+            )
+        self.stages = tuple(stages)
+        self.mode = mode
+        self._call = _Call()
+        self._channels_last = bool(getattr(encoder, "_is_channel_last", False))
+        self._one_at_a_time = isinstance(getattr(encoder, "model", None), FeatureHookNet)
+        for stage in self.stages:
+            producer, consumers = found[stage]
+            if producer is not None:
+                # Before timm's own feature-collecting hooks, so that skip connections are attended as well.
+                producer.register_forward_hook(self._after_producer, prepend=True)
+                continue
+            for consumer in consumers:
+                consumer.register_forward_pre_hook(self._before_consumer)
+            encoder.register_forward_hook(partial(self._after_encoder, stage))
+
+    @contextmanager
+    def applied(self, attention: Tensor | None) -> Iterator[None]:
+        """While inside, this thread's encoder calls are multiplied by ``attention`` (B, 1, h, w)."""
+        before = self._call.attention
+        self._call.attention = attention
+        try:
+            if self._one_at_a_time and not torch.compiler.is_compiling():
+                with _HOOK_NET_LOCK:
+                    yield
+            else:
+                yield
+        finally:
+            self._call.attention = before
+
+    def _after_producer(self, module: nn.Module, inputs: Any, feature: Tensor) -> Tensor:
+        return self._attended(feature, self._channels_last)
+
+    def _before_consumer(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self._attended(inputs[0], self._channels_last), *inputs[1:])
+
+    def _after_encoder(self, stage: int, module: nn.Module, inputs: Any, features: list[Tensor]) -> list[Tensor]:
+        return [*features[:stage], self._attended(features[stage], False), *features[stage + 1 :]]
+
+    def _attended(self, feature: Tensor, channels_last: bool) -> Tensor:
+        attention = self._call.attention
+        if attention is None:
+            return feature
+        size = feature.shape[1:3] if channels_last else feature.shape[-2:]
+        weight = resize_attention(attention, int(size[0]), int(size[1])).to(feature.dtype)
+        if channels_last:
+            weight = weight.permute(0, 2, 3, 1)
+        return feature * (weight if self.mode == "multiply" else 1 + weight)
+
+
+def resize_attention(attention: Tensor, height: int, width: int) -> Tensor:
+    """(B, 1, h, w) -> (B, 1, height, width): averaged when smaller, interpolated when larger."""
+    if attention.shape[-2:] == (height, width):
+        return attention
+    if attention.shape[-2] >= height and attention.shape[-1] >= width:
+        return F.adaptive_avg_pool2d(attention, (height, width))
+    return F.interpolate(attention, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def parts_attention(face_parser: nn.Module, images: Tensor, parts: Sequence[str]) -> Tensor:
+    """Where the chosen parts are: images (B, 3, H, W) -> (B, 1, h, w) in [0, 1] at the parser's resolution.
+
+    An image in which the parser finds no face gets 1 everywhere: no attention rather than a blind encoder.
+    """
+    with torch.no_grad():
+        probabilities = face_parser(images)
+        chosen = [face_parser.parts.index(part) for part in parts]  # type: ignore[union-attr,operator]
+        attention = probabilities[:, chosen].sum(dim=1, keepdim=True).clamp(0, 1)
+        found = face_parser.has_face(probabilities).view(-1, 1, 1, 1)  # type: ignore[operator]
+        return torch.where(found, attention, torch.ones_like(attention))
+
+
+def check_attention(attention: Tensor, batch: int) -> None:
+    """Raise ValueError unless ``attention`` is float (B, 1, h, w) in [0, 1]."""
+    if attention.ndim != 4 or tuple(attention.shape[:2]) != (batch, 1) or not attention.is_floating_point():
+        raise ValueError(f"attention must be float ({batch}, 1, h, w) in [0, 1], got {tuple(attention.shape)}")
+    if torch.compiler.is_compiling():
+        return  # a check of values would break the graph
+    low, high = attention.aminmax()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"attention must lie in [0, 1], got {float(low):.3g} to {float(high):.3g}")

@@ -1,0 +1,278 @@
+"""FakeLocator: a grey fakeness map at the input's full resolution, and a real/fake decision.
+
+Huang et al., "FakeLocator: Robust Localization of GAN-Based Face Manipulations", arXiv 2001.09598.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from segmentation_models_pytorch.base import SegmentationModel
+from torch import Tensor, nn
+
+from fakelocator_zoo.face_parsing.parts import resolve_parts
+from fakelocator_zoo.models.attention import AttentionMode, StageAttention, check_attention, parts_attention
+from fakelocator_zoo.models.decoder import DecoderUpsampling, FakeLocatorDecoder
+from fakelocator_zoo.models.encoder import build_encoder, encoder_normalisation
+from fakelocator_zoo.models.heads import ClassificationHead, FakenessHead
+from fakelocator_zoo.models.texture import TextureOutput, TextureStem, texture_statistics
+
+
+class FakeLocatorOutput(NamedTuple):
+    """What :class:`FakeLocator` says of images (B, 3, H, W)."""
+
+    fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1]: how much each pixel was changed, |real - fake|
+    logits: Tensor  #: (B, 2): real, fake
+    attention: Tensor | None  #: (B, 1, h, w) in [0, 1], the map that was multiplied in
+    texture_map: Tensor | None  #: (B, 1, H, W) in [0, 1], P(painted) by the texture stem alone
+
+
+class FakeLocator(SegmentationModel):
+    """Encoder, texture stem, attention, decoder, map head and classification head in one smp model.
+
+    Args:
+        encoder_name: any smp encoder, or ``tu-`` and any timm model with a feature pyramid.
+        encoder_depth: number of encoder stages used, 3 to 5.
+        encoder_weights: as in smp: ``"imagenet"`` downloads, None starts at random.
+        decoder_channels: channels of each upsampling step, deepest first, one for each stage.
+        decoder_upsampling: ``transposed``, ``nearest``, ``bilinear`` or ``pixel_shuffle``.
+        texture_stem: channels of the texture stem; None gives the paper's plain network.
+        attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none.
+        attention_stages: encoder stages (1 = stride 2) that the map is multiplied into; None takes stage 3
+            (the nearest where the encoder lacks it).
+        attention_mode: ``multiply`` (the paper) or ``residual`` (1 + a).
+        face_parser: a :class:`~fakelocator_zoo.face_parsing.FaceParser`, its name or its config, or what
+            ``as_face_parser`` returns; only used with ``attention``. None takes the bundled one.
+        image_mean, image_std: the encoder's normalisation; None takes the encoder's own.
+        dropout: on the pooled feature before the classification head.
+        in_channels, classes: smp's arguments; 3 and 1 are the only values.
+
+    Raises:
+        ValueError: for an encoder without a feature pyramid and for any bad argument.
+    """
+
+    requires_divisible_input_shape = False
+
+    def __init__(
+        self,
+        encoder_name: str = "tu-mobilenetv4_conv_small",
+        encoder_depth: int = 5,
+        encoder_weights: str | bool | None = "imagenet",
+        decoder_channels: Sequence[int] = (256, 128, 64, 32, 16),
+        decoder_upsampling: DecoderUpsampling = "bilinear",
+        texture_stem: int | None = 32,
+        attention: str | Sequence[str] | None = None,
+        attention_stages: Sequence[int] | None = None,
+        attention_mode: AttentionMode = "multiply",
+        face_parser: nn.Module | str | Mapping[str, Any] | None = None,
+        image_mean: Sequence[float] | None = None,
+        image_std: Sequence[float] | None = None,
+        dropout: float = 0.2,
+        in_channels: int = 3,
+        classes: int = 1,
+    ) -> None:
+        super().__init__()
+        if in_channels != 3 or classes != 1:
+            raise ValueError("a FakeLocator reads RGB (in_channels=3) and predicts one fakeness map (classes=1)")
+        if not 3 <= encoder_depth <= 5:
+            raise ValueError(f"encoder_depth must be 3, 4 or 5, got {encoder_depth}")
+        self.name = f"fakelocator-{encoder_name}"
+        self.encoder = build_encoder(encoder_name, encoder_depth, encoder_weights)
+        mean, std = encoder_normalisation(encoder_name)
+        image_mean, image_std = tuple(image_mean or mean), tuple(image_std or std)
+        self.register_buffer("image_mean", torch.tensor(image_mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("image_std", torch.tensor(image_std).view(1, 3, 1, 1), persistent=False)
+
+        channels = list(self.encoder.out_channels)
+        self.texture: TextureStem | None = None
+        self.texture_projection: nn.Conv2d | None = None
+        if texture_stem is not None:
+            self.texture = TextureStem(texture_stem)
+            self.texture_projection = nn.Conv2d(texture_stem // 4, 3, 1, bias=False)
+        self.decoder = FakeLocatorDecoder(channels, decoder_channels, decoder_upsampling, texture_stem or 0)
+        self.segmentation_head = FakenessHead(decoder_channels[-1])
+        self.classification_head = ClassificationHead(channels[-1], 3 if texture_stem else 0, dropout)
+
+        self._stage_attention = StageAttention(self.encoder, attention_stages, attention_mode)
+        self.attention_parts: tuple[str, ...] | None = None
+        self.face_parser: nn.Module | None = None
+        if attention is not None:
+            self.face_parser = _resolve_face_parser(face_parser)
+            self.attention_parts = resolve_parts(attention, self.face_parser.parts)  # type: ignore[arg-type]
+        elif face_parser is not None:
+            raise ValueError("face_parser is given but attention is None; name the parts to attend to")
+        self.initialize()
+        self._config = {
+            "encoder_name": encoder_name,
+            "encoder_depth": encoder_depth,
+            # The weights file holds the encoder; loading must never fetch another one.
+            "encoder_weights": None,
+            "decoder_channels": list(decoder_channels),
+            "decoder_upsampling": decoder_upsampling,
+            "texture_stem": texture_stem,
+            "attention": None if self.attention_parts is None else list(self.attention_parts),
+            "attention_stages": list(self._stage_attention.stages),
+            "attention_mode": attention_mode,
+            "image_mean": list(image_mean),
+            "image_std": list(image_std),
+            "dropout": dropout,
+        }
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The keyword arguments that rebuild this model, as JSON has them, without ImageNet weights.
+
+        Raises:
+            ValueError: where the face parser is a foreign one, which no configuration can rebuild.
+        """
+        if self.face_parser is None:
+            return dict(self._config)
+        parser_config = getattr(self.face_parser, "config", None)
+        if parser_config is None:
+            raise ValueError(
+                f"the face parser {type(self.face_parser).__name__} has no config, so this model cannot be saved; "
+                "build it with a FaceParser, or save with attention=None and pass the parser's map when calling"
+            )
+        return {**self._config, "face_parser": dict(parser_config)}
+
+    def initialize(self) -> None:
+        """Initialise decoder and heads; a new model starts with a nearly empty map."""
+        super().initialize()
+        nn.init.constant_(self.segmentation_head.conv.bias, -2.0)  # type: ignore[arg-type]
+        if self.texture_projection is not None:
+            # The encoder starts on plain RGB, so that pretrained weights see what they were trained on.
+            nn.init.zeros_(self.texture_projection.weight)
+
+    def train(self, mode: bool = True) -> FakeLocator:
+        """As in smp; the face parser stays frozen in eval mode."""
+        super().train(mode)
+        if self.face_parser is not None:
+            self.face_parser.eval()
+        return self
+
+    def forward(self, images: Tensor, attention: Tensor | None = None) -> FakeLocatorOutput:
+        """Locate what a generator painted.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1], any H and W.
+            attention: (B, 1, h, w) in [0, 1], any h and w; replaces the face parser's map.
+
+        Raises:
+            ValueError: for images or attention of another shape, dtype or range.
+        """
+        _check_images(images)
+        height, width = images.shape[-2:]
+        padded, texture, features, attention = self._encode(images, attention)
+        logits = self._classify(features[-1], texture, height, width)
+        decoded = self.decoder(features, None if texture is None else texture.features)
+        texture_map = None
+        if texture is not None:
+            texture_map = torch.sigmoid(texture.logits)
+            texture_map = F.interpolate(texture_map, size=padded.shape[-2:], mode="bilinear", align_corners=False)
+        fakeness_map = self.segmentation_head(decoded, texture_map)[..., :height, :width]
+        if texture_map is not None:
+            texture_map = texture_map[..., :height, :width]
+        return FakeLocatorOutput(fakeness_map, logits, attention, texture_map)
+
+    def encode(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
+        """The encoder's deepest feature, averaged over the image: (B, 3, H, W) -> (B, C)."""
+        _check_images(images)
+        return _pool(self._encode(images, attention)[2][-1])
+
+    def classify(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
+        """Logits (B, 2), real and fake, without the cost of the decoder."""
+        _check_images(images)
+        _, texture, features, _ = self._encode(images, attention)
+        return self._classify(features[-1], texture, images.shape[-2], images.shape[-1])
+
+    @torch.inference_mode()
+    def predict(self, x: Tensor, attention: Tensor | None = None) -> FakeLocatorOutput:
+        """:meth:`forward` in eval mode without gradients; the training mode is as before afterwards."""
+        training = self.training
+        self.eval()
+        try:
+            return self(x, attention)
+        finally:
+            self.train(training)
+
+    def _encode(
+        self, images: Tensor, attention: Tensor | None
+    ) -> tuple[Tensor, TextureOutput | None, list[Tensor], Tensor | None]:
+        stride = self.encoder.output_stride
+        pad = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
+        padded = F.pad(images, pad, mode="replicate") if any(pad) else images
+        if attention is not None:
+            check_attention(attention, images.shape[0])
+        elif self.face_parser is not None:
+            assert self.attention_parts is not None
+            attention = parts_attention(self.face_parser, images, self.attention_parts)
+        x = (padded - self.image_mean) / self.image_std
+        texture = None
+        if self.texture is not None:
+            assert self.texture_projection is not None
+            texture = self.texture(padded)
+            x = x + self.texture_projection(F.pixel_shuffle(texture.features, 2))
+        with self._stage_attention.applied(attention):
+            features = self.encoder(x)
+        return padded, texture, features, attention
+
+    def _classify(self, deepest: Tensor, texture: TextureOutput | None, height: int, width: int) -> Tensor:
+        statistics = None
+        if texture is not None:
+            # Without the padding, which is no photo.
+            statistics = texture_statistics(texture.logits[..., : (height + 1) // 2, : (width + 1) // 2])
+        return self.classification_head(_pool(deepest), statistics)
+
+    # Files: see fakelocator_zoo.hub, which these call.
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> FakeLocator:  # type: ignore[override]
+        """A published model's name, a folder, or a Hub id with ``@revision``; see :func:`fakelocator_zoo.hub.load`."""
+        from fakelocator_zoo.hub import load
+
+        return load(name, **options)
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> Path:  # type: ignore[override]
+        """Write config.json, model.safetensors and a model card; see :func:`fakelocator_zoo.hub.save`."""
+        from fakelocator_zoo.hub import save
+
+        return save(self, save_directory, **options)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:  # type: ignore[override]
+        """Save and upload; see :func:`fakelocator_zoo.hub.push`."""
+        from fakelocator_zoo.hub import push
+
+        return push(self, repo_id, **options)
+
+
+def _pool(feature: Tensor) -> Tensor:
+    return feature.mean(dim=(2, 3))
+
+
+def _check_images(images: Tensor) -> None:
+    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+        raise ValueError(
+            f"images must be float (B, 3, H, W) in [0, 1], got {str(images.dtype).removeprefix('torch.')} "
+            f"{tuple(images.shape)}"
+        )
+
+
+def _resolve_face_parser(face_parser: nn.Module | str | Mapping[str, Any] | None) -> nn.Module:
+    from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
+
+    if face_parser is None:
+        face_parser = load_face_parser()
+    elif isinstance(face_parser, str):
+        face_parser = load_face_parser(face_parser)
+    elif isinstance(face_parser, Mapping):
+        face_parser = FaceParser(**face_parser)
+    if not isinstance(face_parser, nn.Module) or not hasattr(face_parser, "parts"):
+        raise ValueError(
+            "face_parser must be a FaceParser, its name, or as_face_parser(your_network, parts=[...]), "
+            f"got {type(face_parser).__name__}"
+        )
+    return face_parser.eval().requires_grad_(False)

@@ -1,0 +1,37 @@
+"""The two heads: how much each pixel was changed, and whether the image is fake at all."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class FakenessHead(nn.Module):
+    """Decoder output (B, C, H, W) -> fakeness map (B, 1, H, W) in [0, 1].
+
+    With a texture stem the map is a product, P(painted) x E[change | painted]: the stem says where, the
+    decoder how much. So the decoder, which sees far and would rather learn content, cannot replace texture.
+    Without a stem it is the decoder's sigmoid alone, as in the paper.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 1, 3, padding=1)
+
+    def forward(self, decoded: Tensor, texture_map: Tensor | None) -> Tensor:
+        amount = torch.sigmoid(self.conv(decoded))
+        return amount if texture_map is None else amount * texture_map
+
+
+class ClassificationHead(nn.Module):
+    """Pooled encoder feature (B, C) and texture statistics (B, S) -> logits (B, 2): real, fake."""
+
+    def __init__(self, in_channels: int, statistics: int = 0, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.linear = nn.Linear(in_channels + statistics, 2)
+
+    def forward(self, pooled: Tensor, statistics: Tensor | None) -> Tensor:
+        pooled = F.dropout(pooled, self.dropout, self.training)
+        return self.linear(pooled if statistics is None else torch.cat([pooled, statistics], dim=1))

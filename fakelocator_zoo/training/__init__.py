@@ -1,0 +1,1 @@
+"""Training: recipes, a plain task (the loss of one batch) and the Lightning loop over it."""

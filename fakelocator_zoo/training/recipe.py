@@ -1,0 +1,146 @@
+"""Recipes: the YAML files that say how a model is trained, checked before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Where real photos, or pairs, are; paths are relative to the ``--data`` folder."""
+
+    photos: tuple[str, ...] = ()  #: folders of real photos, from which generators make the fakes
+    pairs_real: str | None = None  #: a folder of real images ...
+    pairs_fake: str | None = None  #: ... and their manipulated versions under the same names
+    size: int = 128  #: side of the training crops in pixels
+    validation_share: float = 0.1  #: of photos or pairs, the last by name, never trained on
+
+
+@dataclass(frozen=True)
+class GeneratorRecipe:
+    """The bank that makes fakes from photos; not used with pairs."""
+
+    names: tuple[str, ...] = ()  #: of the bank; empty takes all
+    steps: int = 1200  #: training of each generator that the bank's folder lacks
+    other_content: float = 0.3  #: chance that a region shows another image's content
+    other_colour: float = 0.3  #: chance of changed colours
+    latent_edit: float = 0.3  #: chance of a changed latent
+
+
+@dataclass(frozen=True)
+class LossRecipe:
+    """See :func:`fakelocator_zoo.losses.fakelocator_losses`."""
+
+    kind: str = "l1"
+    map_weight: float = 1.0
+    map_scale: float = 1.0
+    classification_weight: float = 1.0
+    texture_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class OptimisationRecipe:
+    """Steps, batches and learning rates."""
+
+    steps: int = 2000  #: of the whole network
+    texture_steps: int = 0  #: of the texture stem alone, before the others
+    freeze_texture: bool = False  #: keep the stem as the first phase left it
+    batch_size: int = 16  #: images; half real, half fake
+    steps_per_epoch: int = 100  #: a checkpoint, a line in the log and a sheet of maps come after each
+    learning_rate: float = 1e-3
+    texture_learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a training run needs besides the data itself."""
+
+    model: dict[str, Any] = field(default_factory=dict)  #: keyword arguments of FakeLocator
+    data: DataRecipe = DataRecipe()
+    generators: GeneratorRecipe = GeneratorRecipe()
+    loss: LossRecipe = LossRecipe()
+    optimisation: OptimisationRecipe = OptimisationRecipe()
+    partial_augmentation: float = 1.0  #: strength of the change of real images, 0 to 1
+    seed: int = 0
+    card: dict[str, Any] = field(default_factory=dict)  #: licence, data and description for the model card
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON-like values, such as :func:`parse_recipe` takes."""
+        return dataclasses.asdict(self)
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: for YAML errors, unknown keys (the nearest is suggested) and values of a wrong type.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"recipe {path} does not exist")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from error
+    try:
+        return parse_recipe(values or {})
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"recipe {path}: {error}") from error
+
+
+def parse_recipe(values: dict[str, Any]) -> Recipe:
+    """A recipe from nested dictionaries; see :func:`load_recipe` for the errors."""
+    recipe: Recipe = _parse(Recipe, values, "")
+    data = recipe.data
+    if bool(data.photos) == bool(data.pairs_real):
+        raise ValueError("data needs either photos, or pairs_real with pairs_fake")
+    if bool(data.pairs_real) != bool(data.pairs_fake):
+        raise ValueError("data.pairs_real and data.pairs_fake come together")
+    if recipe.optimisation.batch_size < 2 or recipe.optimisation.batch_size % 2:
+        raise ValueError("optimisation.batch_size must be even: half real, half fake")
+    if data.size < 32 or data.size % 2:
+        raise ValueError("data.size must be even and at least 32")
+    return recipe
+
+
+def _parse(kind: Any, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise ValueError(f"{where or 'it'} must be a mapping, got {type(values).__name__}")
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    parsed: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in fields:
+            close = difflib.get_close_matches(str(key), fields, n=1)
+            raise ValueError(f"unknown key {where + str(key)!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        default = fields[key].default
+        parsed[key] = _convert(value, default, where + str(key))
+    return kind(**parsed)
+
+
+def _convert(value: Any, default: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(default):
+        return _parse(type(default), value, where + ".")
+    if default is dataclasses.MISSING:  # model and card: free mappings
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} must be a mapping, got {type(value).__name__}")
+        return value
+    if isinstance(default, tuple):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+            raise ValueError(f"{where} must be a list of names")
+        return tuple(value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    expected = str if default is None else type(default)
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+        if isinstance(default, float) and isinstance(value, str):
+            raise ValueError(f"{where} must be a number; YAML reads {value!r} as text, write 1.0e-3 for 1e-3")
+        raise ValueError(f"{where} must be {expected.__name__}, got {value!r}")
+    return value

@@ -1,0 +1,163 @@
+"""A training run: from a recipe and a data folder to a model folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader, Dataset
+
+from fakelocator_zoo.data.pairs import PairCrops, match_pairs
+from fakelocator_zoo.data.photos import PhotoCrops, list_images
+from fakelocator_zoo.generators.bank import train_bank
+from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.lightning import EpochOfCrops, FakeLocatorModule, SampleSheet
+from fakelocator_zoo.training.recipe import Recipe, parse_recipe
+from fakelocator_zoo.training.task import FakeLocatorTask
+
+
+T = TypeVar("T")
+
+
+def train(
+    recipe: Recipe,
+    data: str | Path,
+    out: str | Path,
+    *,
+    bank: str | Path | None = None,
+    device: str = "auto",
+    workers: int = 0,
+    progress: bool = True,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train as the recipe says; called again on the same ``out`` it goes on where it was killed.
+
+    Args:
+        data: the folder that the recipe's paths are relative to.
+        out: receives ``recipe.json``, ``log/`` (CSV), ``samples/``, ``checkpoints/`` and ``model/``.
+        bank: folder of generators; those it lacks are trained first. None is ``out/bank``.
+        device: ``auto``, ``cpu``, ``cuda``; mixed precision (bfloat16) where the device is a GPU.
+        workers: processes that read crops.
+        report: takes sentences about what is done.
+
+    Returns:
+        The model folder, as ``FakeLocator.from_pretrained`` takes it.
+
+    Raises:
+        ValueError: where ``out`` holds a run of another recipe.
+        FileNotFoundError: where the data is not there.
+    """
+    data, out = Path(data), Path(out)
+    _claim(out, recipe)
+    model_folder = out / "model"
+    if model_folder.exists():
+        report(f"{model_folder} is finished already; give another --out to train anew")
+        return model_folder
+    lightning.seed_everything(recipe.seed, verbose=False)
+    generators = []
+    training_set, validation_set, photos = _data_sets(recipe, data, report)
+    if photos:
+        folder = Path(bank) if bank is not None else out / "bank"
+        trained = train_bank(
+            photos,
+            folder,
+            names=recipe.generators.names or None,
+            steps=recipe.generators.steps,
+            seed=recipe.seed,
+            device="cuda" if device != "cpu" and torch.cuda.is_available() else "cpu",
+            report=lambda name, figures: report(
+                f"generator {name}: L1 {figures['l1']:.4f}, sharpness {figures['sharpness']:.2f}"
+            ),
+        )
+        generators = list(trained.values())
+    options = recipe.optimisation
+    torch.manual_seed(recipe.seed)
+    model = FakeLocator(**{"encoder_weights": None, **recipe.model})
+    module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators))
+    # Pairs hold a real and a fake image each.
+    items = options.batch_size if photos else options.batch_size // 2
+    loader = DataLoader(training_set, batch_size=items, num_workers=workers, drop_last=True)
+    validation = DataLoader(validation_set, batch_size=items)
+    last = out / "checkpoints" / "last.ckpt"
+    trainer = lightning.Trainer(
+        accelerator=device,
+        devices=1,
+        precision="bf16-mixed" if device != "cpu" and torch.cuda.is_available() else "32-true",
+        max_steps=options.texture_steps + options.steps,
+        callbacks=[
+            ModelCheckpoint(dirpath=last.parent, save_last=True, save_top_k=0, every_n_epochs=1),
+            SampleSheet(out / "samples"),
+            EpochOfCrops(),
+            *([TQDMProgressBar()] if progress else []),
+        ],
+        logger=CSVLogger(out, name="", version="log"),
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
+    if last.exists():
+        report(f"resuming from {last}")
+    # The checkpoint is the run's own; it is read as plain tensors all the same.
+    trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
+    temporary = out / "model.unfinished"
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.cpu().eval().save_pretrained(temporary, dtype=torch.float16, **recipe.card)
+    temporary.replace(model_folder)
+    report(f"trained model in {model_folder}")
+    return model_folder
+
+
+def _claim(out: Path, recipe: Recipe) -> None:
+    """Record the recipe in ``out``, or check that the run there is of the same one."""
+    record = out / "recipe.json"
+    if record.exists():
+        if parse_recipe(json.loads(record.read_text(encoding="utf-8"))) != recipe:
+            raise ValueError(f"{out} holds a run of another recipe; give another --out, or that recipe to resume it")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    temporary = record.with_suffix(".tmp")
+    temporary.write_text(json.dumps(recipe.to_dict(), indent=2), encoding="utf-8")
+    temporary.replace(record)
+
+
+def _data_sets(
+    recipe: Recipe, data: Path, report: Callable[[str], None]
+) -> tuple[Dataset, Dataset, list[Path]]:
+    options = recipe.data
+    length = recipe.optimisation.batch_size * recipe.optimisation.steps_per_epoch
+    if options.photos:
+        photos = list_images([data / folder for folder in options.photos])
+        training, validation = _split(photos, options.validation_share)
+        report(f"{len(training)} photos to train on, {len(validation)} to validate on")
+        return (
+            PhotoCrops(training, options.size, length, seed=recipe.seed),
+            PhotoCrops(validation, options.size, 4 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
+            training,
+        )
+    assert options.pairs_real is not None and options.pairs_fake is not None
+    pairs, unmatched = match_pairs(data / options.pairs_real, data / options.pairs_fake)
+    for path in unmatched:
+        report(f"no partner for {path}; left out")
+    training_pairs, validation_pairs = _split(pairs, options.validation_share)
+    report(f"{len(training_pairs)} pairs to train on, {len(validation_pairs)} to validate on")
+    return (
+        PairCrops(training_pairs, options.size, length // 2, seed=recipe.seed),
+        PairCrops(validation_pairs, options.size, 2 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
+        [],
+    )
+
+
+def _split(items: list[T], share: float) -> tuple[list[T], list[T]]:
+    """The last ``share`` of the items apart, at least one on each side."""
+    if len(items) < 2:
+        raise ValueError("at least two photos or pairs are needed: one to train on and one to validate on")
+    held_out = min(len(items) - 1, max(1, round(len(items) * share)))
+    return items[:-held_out], items[-held_out:]

@@ -1,0 +1,46 @@
+"""What every test shares. No test reaches the network."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fakelocator_zoo import FakeLocator
+
+TINY_CHANNELS = (32, 16, 16, 8, 8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_threads() -> None:
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def tiny_model() -> FakeLocator:
+    """A whole FakeLocator of a tiny real encoder, random weights, eval mode."""
+    model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=TINY_CHANNELS)
+    # A new model's stem says nothing yet; give it, and the statistics of normalisation, something to say.
+    for name, parameter in model.named_parameters():
+        if "texture" in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+    return model.eval()
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The folder of photos that FAKELOCATOR_DATA names."""
+    folder = os.environ.get("FAKELOCATOR_DATA")
+    if not folder:
+        pytest.skip("FAKELOCATOR_DATA names no folder of photos")
+    return Path(folder)

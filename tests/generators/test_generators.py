@@ -1,0 +1,115 @@
+"""Generators re-synthesise images; the bank trains, keeps and reads them; regions are painted by them."""
+
+import itertools
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.generators.adversarial import train_generator
+from fakelocator_zoo.generators.bank import BANK, load_generator, save_generator, train_bank
+from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.generators.regions import SHAPES, random_masks, soften
+from fakelocator_zoo.generators.synthesis import make_fakes
+
+
+@pytest.mark.parametrize("name", BANK)
+def test_every_generator_of_the_bank_keeps_size_and_range(name):
+    generator = Generator(**BANK[name]).eval()
+    images = torch.rand(2, 3, 25, 34)
+    out = generator(images)
+    assert out.shape == images.shape and 0 <= out.min() and out.max() <= 1
+
+
+def test_the_bank_has_every_upsampling_kind():
+    kinds = {"transposed", "transposed3", "transposed2", "nearest", "bilinear", "pixel_shuffle"}
+    assert {options["upsampling"] for options in BANK.values()} == kinds
+
+
+def test_unknown_kinds_are_told():
+    with pytest.raises(ValueError, match="'cubic' is none of transposed"):
+        Generator(upsampling="cubic")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="norm"):
+        Generator(norm="layer")  # type: ignore[arg-type]
+
+
+def test_training_brings_a_generator_closer_to_photos():
+    torch.manual_seed(0)
+    crops = torch.rand(8, 3, 4, 4).repeat_interleave(4, -1).repeat_interleave(4, -2)
+    generator = Generator("nearest", levels=1, width=8)
+    before = (generator(crops) - crops).abs().mean().item()
+    figures = train_generator(generator, itertools.repeat(crops), steps=60)
+    assert figures["l1"] < 0.7 * before and figures["sharpness"] > 0
+    assert not generator.training
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path):
+    generator = Generator("pixel_shuffle", levels=2, norm="batch").eval()
+    save_generator(generator, tmp_path / "g.safetensors")
+    loaded = load_generator(tmp_path / "g.safetensors")
+    images = torch.rand(1, 3, 16, 16)
+    assert loaded.config == generator.config
+    assert torch.allclose(loaded(images), generator.half().float()(images), atol=1e-6)
+    assert [path.name for path in tmp_path.iterdir()] == ["g.safetensors"]
+
+
+def test_foreign_files_are_no_generators(tmp_path):
+    (tmp_path / "text.safetensors").write_text("hello")
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    for name in ("text.safetensors", "other.safetensors"):
+        with pytest.raises(ValueError, match=name):
+            load_generator(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="fakelocator bank"):
+        load_generator(tmp_path / "missing.safetensors")
+
+
+def test_a_bank_is_trained_once(tmp_path):
+    Image.effect_noise((64, 64), 60).convert("RGB").save(tmp_path / "photo.png")
+    trained: list[str] = []
+    options = {"names": ["nearest-l1"], "steps": 2, "report": lambda name, _: trained.append(name)}
+    for _ in range(2):
+        generators = train_bank([tmp_path / "photo.png"], tmp_path / "bank", **options)
+    assert trained == ["nearest-l1"] == list(generators)
+    with pytest.raises(ValueError, match="unknown generators nope"):
+        train_bank([tmp_path / "photo.png"], tmp_path / "bank", names=["nope"])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_regions_are_soft_masks_of_their_own(shape):
+    masks = random_masks(6, 40, 56, shapes=(shape,), generator=torch.Generator().manual_seed(1))
+    assert masks.shape == (6, 1, 40, 56) and 0 <= masks.min() and masks.max() <= 1
+    if shape == "whole":
+        assert bool((masks == 1).all())
+    else:
+        assert all(0 < mask.mean() < 1 for mask in masks)
+        assert len({round(mask.mean().item(), 4) for mask in masks}) > 1
+
+
+def test_regions_are_not_centred():
+    masks = random_masks(400, 32, 32, shapes=("blob", "ellipse", "box"), generator=torch.Generator().manual_seed(0))
+    share = masks.mean(dim=0)[0]
+    corner = torch.stack([share[:8, :8], share[:8, -8:], share[-8:, :8], share[-8:, -8:]]).mean()
+    assert corner > 0.35 * share[12:20, 12:20].mean(), "corners are painted too, or position would be learnt"
+
+
+def test_soften_keeps_a_full_mask_full():
+    assert torch.allclose(soften(torch.ones(1, 1, 9, 9), 2.0), torch.ones(1, 1, 9, 9))
+
+
+def test_fakes_differ_only_inside_the_mask_and_the_label_is_their_difference():
+    torch.manual_seed(0)
+    real = (torch.rand(8, 3, 48, 48) * 255).round() / 255
+    fakes = make_fakes(real, [Generator("transposed", 2, 8).eval(), Generator("bilinear", 1, 8).eval()])
+    outside = (fakes.mask == 0).expand_as(real)
+    assert bool(outside.any()) and torch.allclose(fakes.fake[outside], real[outside], atol=1e-6)
+    assert torch.equal(fakes.fakeness_map, fakeness_map(real, fakes.fake))
+    assert torch.allclose(fakes.fake * 255, (fakes.fake * 255).round(), atol=1e-3), "8 bits, as a saved image"
+
+
+def test_the_same_chance_makes_the_same_fakes():
+    real = torch.rand(4, 3, 32, 32)
+    generators = [Generator("nearest", 1, 8).eval()]
+    one, two = (make_fakes(real, generators, random=torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(one.fake, two.fake) and torch.equal(one.mask, two.mask)

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.inference.stubs import StubModel
+
+
+@pytest.fixture
+def model() -> StubModel:
+    return StubModel().eval()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fakelocator_zoo.inference.localizer import Face, Localization
+from fakelocator_zoo.inference.render import FULL_COLOUR, heat, overlay, render, side_by_side
+from tests.inference.stubs import noise
+
+
+def test_clean_photo_stays_clean() -> None:
+    image = noise(20, 30)
+    np.testing.assert_array_equal(overlay(image, np.zeros((20, 30), np.float32)), image)
+
+
+def test_gain_is_fixed() -> None:
+    faint = np.full((4, 4), FULL_COLOUR / 50, np.float32)
+    assert heat(faint).max() < 16
+    np.testing.assert_array_equal(heat(np.full((4, 4), FULL_COLOUR)), heat(np.ones((4, 4))))
+
+
+def test_heat_gets_lighter() -> None:
+    ramp = heat(np.linspace(0, FULL_COLOUR, 200)[None]).astype(float) @ (0.299, 0.587, 0.114)
+    assert (np.diff(ramp[0]) >= 0).all()
+    assert ramp[0, 0] == 0
+    assert ramp[0, -1] > 220
+
+
+def test_sizes_must_agree() -> None:
+    with pytest.raises(ValueError, match="one size"):
+        overlay(noise(4, 5), np.zeros((5, 4)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 800), (300, 200)])
+def test_render_any_size(size: tuple[int, int]) -> None:
+    image = noise(*size)
+    empty = np.zeros(size, np.float32)
+    box = (0, 0, size[1], size[0])
+    for faces, whole in (((), True), ((Face(box, 0.9), Face(box, 0.1)), False)):
+        picture = render(Localization(image, empty, 0.9, faces, whole, None))
+        assert picture.shape == image.shape
+        assert picture.dtype == np.uint8
+
+
+def test_side_by_side() -> None:
+    sheet = side_by_side([noise(100, 50), noise(30, 30)], ["a rather long caption", "b"], height=60)
+    assert sheet.shape == (60 + 36 + 8, 30 + 60 + 3 * 8, 3)
+    assert sheet[:36].min() < 128  # captions are drawn
+    with pytest.raises(ValueError, match="one title"):
+        side_by_side([noise(3, 3)], [])

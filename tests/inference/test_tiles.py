@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from fakelocator_zoo.inference.tiles import _spans, _weights, predict_tiled
+from tests.inference.stubs import StubModel
+
+
+def whole(model: StubModel, image: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return model(image[None]).fakeness_map[0, 0]
+
+
+@pytest.mark.parametrize("size", [(300, 500), (257, 129), (8, 1000), (1000, 8)])
+def test_tiled_equals_untiled(model: StubModel, size: tuple[int, int]) -> None:
+    image = torch.rand(3, *size)
+    tiled = predict_tiled(model, image, tile=128, overlap=32)
+    assert len(model.sizes) > 1
+    assert max(max(shape[2:]) for shape in model.sizes) <= 128
+    torch.testing.assert_close(tiled.fakeness_map, whole(model, image), atol=1e-5, rtol=0)
+
+
+def test_one_tile_goes_through_whole(model: StubModel) -> None:
+    image = torch.rand(3, 100, 128)
+    prediction = predict_tiled(model, image, tile=128, overlap=32)
+    assert model.sizes == [(1, 3, 100, 128)]
+    torch.testing.assert_close(prediction.fakeness_map, whole(model, image), atol=1e-6, rtol=0)
+
+
+def test_one_pixel_and_uint8(model: StubModel) -> None:
+    image = torch.full((3, 1, 1), 255, dtype=torch.uint8)
+    prediction = predict_tiled(model, image)
+    assert prediction.fakeness_map.shape == (1, 1)
+    assert prediction.fake_probability == pytest.approx(torch.tensor(4.0).sigmoid().item())
+
+
+def test_probability_is_that_of_the_most_suspicious_tile(model: StubModel) -> None:
+    image = torch.full((3, 128, 512), 0.1)
+    low = predict_tiled(model, image, tile=128, overlap=32).fake_probability
+    image[:, 64, 400] = 1
+    high = predict_tiled(model, image, tile=128, overlap=32).fake_probability
+    assert high > 0.97 > 0.2 > low
+
+
+def test_attention_is_blended_at_full_resolution() -> None:
+    image = torch.full((3, 200, 300), 0.25)
+    attention = predict_tiled(StubModel(attention=True), image, tile=128, overlap=32).attention
+    assert attention is not None
+    torch.testing.assert_close(attention, torch.full((200, 300), 0.25), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 200, 511, 3001, 8000])
+def test_spans_cover_overlap_and_sum_to_one(length: int) -> None:
+    spans = _spans(length, 128, 32)
+    assert spans[0][0] == 0
+    assert spans[-1][1] == length
+    assert all(start % 32 == 0 and 0 < end - start <= 128 for start, end in spans)
+    assert all(a[1] - b[0] >= 32 for a, b in pairwise(spans))
+    total = torch.zeros(length)
+    for (start, end), weight in zip(spans, _weights(spans, length, 32), strict=True):
+        total[start:end] += weight
+    torch.testing.assert_close(total, torch.ones(length))
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(100, 32), (128, 60), (128, 0), (64, 32)])
+def test_bad_tile_sizes(model: StubModel, tile: int, overlap: int) -> None:
+    with pytest.raises(ValueError, match="multiple of 32"):
+        predict_tiled(model, torch.rand(3, 10, 10), tile=tile, overlap=overlap)
+
+
+def test_bad_shape(model: StubModel) -> None:
+    with pytest.raises(ValueError, match=r"\(3, H, W\)"):
+        predict_tiled(model, torch.rand(1, 3, 10, 10))

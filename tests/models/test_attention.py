@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from fakelocator_zoo import FakeLocator
+from fakelocator_zoo.models.attention import StageAttention, resize_attention
+from fakelocator_zoo.models.encoder import build_encoder
+from fakelocator_zoo.models.stages import find_stages
+
+CHANNELS = (32, 16, 16, 8, 8)
+FAMILIES = [
+    "resnet18",  # smp's own
+    "efficientnet-b0",  # an identity module passes the feature on
+    "densenet121",  # activations in place
+    "mit_b0",  # features made outside any module
+    "tu-legacy_xception",  # timm's hook-collecting wrapper
+    "tu-swin_tiny_patch4_window7_224",  # channels last
+    "tu-convnext_atto",
+    "tu-mobilenetv4_conv_small",
+    "tu-test_resnet",
+]
+
+
+class FixedParser(nn.Module):
+    """Stands in for a FaceParser: the upper half is hair, the lower half mouth; black images have no face."""
+
+    parts = ("background", "hair", "upper_lip")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = torch.zeros(images.shape[0], 3, 16, 16)
+        maps[:, 1, :8] = 1
+        maps[:, 2, 8:] = 1
+        self.seen_empty = images.flatten(1).amax(dim=1) == 0
+        return maps
+
+    def has_face(self, probabilities: torch.Tensor) -> torch.Tensor:
+        return ~self.seen_empty
+
+
+def tiny(**options) -> FakeLocator:
+    return FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=CHANNELS, **options).eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", FAMILIES)
+def test_zeros_and_ones(name):
+    encoder = build_encoder(name, 5, None).eval()
+    images = torch.rand(1, 3, 128, 160)
+    plain = encoder(images)
+    stages = sorted(find_stages(encoder))
+    assert {2, 3, 4, 5} <= set(stages)
+    for stage in stages[-4:-1]:
+        hooked = build_encoder(name, 5, None).eval()
+        hooked.load_state_dict(dict(encoder.state_dict()))
+        attention = StageAttention(hooked, (stage,))
+        with attention.applied(torch.zeros(1, 1, 7, 9)):
+            zeroed = hooked(images)
+        assert not zeroed[stage].any(), "the stage is multiplied by the map"
+        for before, after in zip(plain[:stage], zeroed[:stage], strict=True):
+            assert torch.equal(before, after), "earlier stages do not see it"
+        assert not torch.equal(plain[stage + 1], zeroed[stage + 1]), "later stages see it"
+        with attention.applied(torch.ones(1, 1, 7, 9)):
+            unchanged = hooked(images)
+        for before, after in zip(plain, unchanged, strict=True):
+            torch.testing.assert_close(before, after, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_applied_exactly_once():
+    """A constant map of one half halves the feature: nested or repeated modules do not multiply twice."""
+    for name in FAMILIES:
+        encoder = build_encoder(name, 5, None).eval()
+        images = torch.rand(1, 3, 128, 160)
+        plain = encoder(images)[3]
+        attention = StageAttention(encoder, (3,))
+        with attention.applied(torch.full((1, 1, 4, 5), 0.5)):
+            torch.testing.assert_close(encoder(images)[3], plain / 2, atol=1e-5, rtol=1e-4)
+
+
+def test_stage_that_no_hook_reaches():
+    with pytest.raises(ValueError, match=r"can be attended at stages \(1, 5\)"):
+        StageAttention(build_encoder("dpn68", 5, None), (3,))
+
+
+@torch.no_grad()
+def test_stage_finding_leaves_no_trace():
+    encoder = build_encoder("tu-test_resnet", 5, None)
+    state = {key: value.clone() for key, value in encoder.state_dict().items()}
+    find_stages(encoder)
+    assert encoder.training and all(not module._forward_hooks for module in encoder.modules())
+    assert all(torch.equal(value, state[key]) for key, value in encoder.state_dict().items())
+
+
+@torch.no_grad()
+def test_residual_mode():
+    encoder = build_encoder("tu-test_resnet", 5, None).eval()
+    images = torch.rand(1, 3, 64, 64)
+    plain = encoder(images)[3]
+    with StageAttention(encoder, (3,), "residual").applied(torch.ones(1, 1, 8, 8)):
+        torch.testing.assert_close(encoder(images)[3], 2 * plain)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["tu-test_resnet", "tu-legacy_xception"])
+def test_threads_sharing_a_model_get_what_each_gets_alone(name):
+    model = FakeLocator(name, encoder_weights=None, decoder_channels=CHANNELS).eval()
+    images = torch.rand(2, 1, 3, 64, 64)
+    maps = [torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)]
+    alone = [model(image, attention).logits for image, attention in zip(images, maps, strict=True)]
+    plain = model(images[0]).logits
+    wrong: list[int] = []
+    start = threading.Barrier(3)
+
+    @torch.no_grad()
+    def work(who: int) -> None:
+        start.wait()
+        for _ in range(15):
+            logits = model(images[who], maps[who]).logits if who < 2 else model(images[0]).logits
+            if not torch.equal(logits, alone[who] if who < 2 else plain):
+                wrong.append(who)
+
+    threads = [threading.Thread(target=work, args=(who,)) for who in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert not torch.equal(alone[0], plain)
+
+
+@torch.no_grad()
+def test_nothing_stays_after_a_call_that_fails():
+    model = tiny()
+    images = torch.rand(1, 3, 64, 64)
+    before = model(images).logits
+    handle = model.encoder.model.layer4.register_forward_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model(images, torch.zeros(1, 1, 8, 8))
+    handle.remove()
+    assert torch.equal(model(images).logits, before)
+
+
+@pytest.mark.parametrize(
+    "attention",
+    [
+        torch.rand(1, 8, 8),
+        torch.rand(2, 1, 8, 8),
+        torch.rand(1, 3, 8, 8),
+        torch.ones(1, 1, 8, 8, dtype=torch.long),
+        torch.full((1, 1, 8, 8), 1.5),
+        torch.full((1, 1, 8, 8), -0.1),
+        torch.full((1, 1, 8, 8), float("nan")),
+    ],
+)
+def test_bad_attention(tiny_model, attention):
+    with pytest.raises(ValueError, match="attention must"):
+        tiny_model(torch.rand(1, 3, 64, 64), attention)
+
+
+@torch.no_grad()
+def test_from_parser():
+    model = tiny(attention=("hair",), face_parser=FixedParser())
+    images = torch.stack([torch.rand(3, 64, 64), torch.zeros(3, 64, 64)])
+    output = model(images)
+    assert output.attention[0, 0, :8].eq(1).all() and output.attention[0, 0, 8:].eq(0).all()
+    assert output.attention[1].eq(1).all(), "without a face nothing is hidden"
+    given = model(images[:1], attention=output.attention[:1])
+    torch.testing.assert_close(given.logits, output.logits[:1])
+    replaced = model(images[:1], attention=torch.ones(1, 1, 4, 4))
+    assert replaced.attention.eq(1).all()
+
+
+def test_parser_stays_frozen():
+    parser = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
+    parser.parts = FixedParser.parts
+    parser.has_face = lambda probabilities: torch.ones(len(probabilities), dtype=torch.bool)
+    model = tiny(attention=("hair",), face_parser=parser).train()
+    assert not parser.training and model.encoder.training
+    model(torch.rand(2, 3, 64, 64)).logits.sum().backward()
+    assert all(parameter.grad is None for parameter in parser.parameters())
+
+
+def test_foreign_parser_cannot_be_saved():
+    with pytest.raises(ValueError, match="FixedParser has no config"):
+        _ = tiny(attention=("hair",), face_parser=FixedParser()).config
+
+
+def test_unknown_part():
+    with pytest.raises(ValueError, match="hair"):
+        tiny(attention=("hiar",), face_parser=FixedParser())
+
+
+@pytest.mark.parametrize("size", [(4, 4), (5, 7), (40, 56), (6, 30)])
+def test_resize_keeps_range_and_constants(size):
+    resized = resize_attention(torch.rand(1, 1, 10, 14), *size)
+    assert resized.shape[-2:] == size and resized.min() >= 0 and resized.max() <= 1
+    torch.testing.assert_close(resize_attention(torch.full((1, 1, 10, 14), 0.3), *size), torch.full((1, 1, *size), 0.3))

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import pytest
+import torch
+
+from fakelocator_zoo import FakeLocator, FakeLocatorOutput
+
+CHANNELS = (32, 16, 16, 8, 8)
+FAMILIES = [
+    "resnet18",
+    "efficientnet-b0",
+    "mobilenet_v2",
+    "mit_b0",
+    "densenet121",
+    "mobileone_s0",
+    "tu-mobilenetv3_small_050",
+    "tu-mobilenetv4_conv_small",
+    "tu-convnext_atto",
+    "tu-regnety_002",
+    "tu-legacy_xception",
+    "tu-swin_tiny_patch4_window7_224",
+    "tu-fastvit_t8",
+    "tu-hgnetv2_b0",
+    "tu-efficientnet_lite0",
+    "tu-edgenext_xx_small",
+    "tu-pvt_v2_b0",
+    "tu-ghostnet_050",
+    "tu-test_resnet",
+    "tu-test_convnext",
+    "tu-test_efficientnet",
+]
+
+
+def tiny(encoder: str = "tu-test_resnet", **options) -> FakeLocator:
+    return FakeLocator(encoder, encoder_weights=None, **{"decoder_channels": CHANNELS, **options}).eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("encoder", FAMILIES)
+def test_encoder_family(encoder):
+    model = tiny(encoder)
+    images = torch.rand(2, 3, 97, 131)
+    output = model(images)
+    assert isinstance(output, FakeLocatorOutput)
+    assert output.fakeness_map.shape == output.texture_map.shape == (2, 1, 97, 131)
+    assert output.fakeness_map.min() >= 0 and output.fakeness_map.max() <= 1
+    assert output.logits.shape == (2, 2) and output.logits.isfinite().all()
+    assert output.attention is None
+    assert model.encode(images).shape == (2, model.encoder.out_channels[-1])
+    torch.testing.assert_close(model.classify(images), output.logits)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(1, 1), (8, 300), (2, 3), (160, 96)])
+@pytest.mark.parametrize("stem", [32, None])
+def test_any_size(size, stem):
+    output = tiny(texture_stem=stem)(torch.rand(1, 3, *size))
+    assert output.fakeness_map.shape == (1, 1, *size)
+    assert output.fakeness_map.isfinite().all() and output.logits.isfinite().all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("upsampling", ["transposed", "nearest", "bilinear", "pixel_shuffle"])
+@pytest.mark.parametrize("depth", [3, 4, 5])
+def test_upsampling_and_depth(upsampling, depth):
+    model = tiny(decoder_upsampling=upsampling, encoder_depth=depth, decoder_channels=CHANNELS[:depth])
+    assert model(torch.rand(1, 3, 50, 70)).fakeness_map.shape == (1, 1, 50, 70)
+
+
+@torch.no_grad()
+def test_without_texture_stem():
+    output = tiny(texture_stem=None)(torch.rand(1, 3, 64, 64))
+    assert output.texture_map is None
+
+
+def test_new_model_starts_with_a_nearly_empty_map(tiny_model):
+    fresh = tiny()
+    with torch.no_grad():
+        assert fresh(torch.rand(2, 3, 64, 64)).fakeness_map.mean() < 0.2
+
+
+@torch.no_grad()
+def test_images_of_a_batch_do_not_touch_each_other(tiny_model):
+    images = torch.rand(3, 3, 64, 64)
+    together = tiny_model(images)
+    alone = tiny_model(images[1:2])
+    torch.testing.assert_close(together.fakeness_map[1:2], alone.fakeness_map, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(together.logits[1:2], alone.logits, atol=1e-5, rtol=1e-4)
+
+
+def test_every_parameter_learns(tiny_model):
+    tiny_model.train()
+    output = tiny_model(torch.rand(2, 3, 64, 64))
+    (output.fakeness_map.mean() + output.logits.sum() + output.texture_map.mean()).backward()
+    without = [name for name, value in tiny_model.named_parameters() if value.grad is None]
+    assert not without
+
+
+def test_predict_keeps_the_training_mode(tiny_model):
+    images = torch.rand(1, 3, 64, 64)
+    tiny_model.train()
+    output = tiny_model.predict(images)
+    assert tiny_model.training and not output.logits.requires_grad
+    tiny_model.eval()
+    torch.testing.assert_close(output.logits, tiny_model(images).logits)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "close"),
+    [("tu-vit_tiny_patch16_224", "tu-fastvit_t8"), ("tu-deit_tiny_patch16_224", "tu-swin_tiny_patch4_window7_224")],
+)
+def test_plain_transformer_names_a_close_encoder(encoder, close):
+    with pytest.raises(ValueError, match=f"no feature pyramid.*{close}"):
+        tiny(encoder)
+
+
+def test_encoder_of_one_image_size():
+    with pytest.raises(ValueError, match="one image size.*tu-convnext_atto"):
+        tiny("tu-maxvit_rmlp_pico_rw_256")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "hint"),
+    [("resnet17", "resnet1"), ("tu-test_resnt", "tu-test_resnet"), ("convnext_atto", "use 'tu-convnext_atto'")],
+)
+def test_unknown_encoder_suggests(encoder, hint):
+    with pytest.raises(ValueError, match=hint):
+        tiny(encoder)
+
+
+@pytest.mark.parametrize("typo", ["decoder_chanels", "texture_steam", "encoder_wieghts"])
+def test_typo_raises(typo):
+    with pytest.raises(TypeError, match=typo):
+        tiny(**{typo: None})
+
+
+def test_no_keyword_catch_all():
+    kinds = {each.kind for each in inspect.signature(FakeLocator.__init__).parameters.values()}
+    assert inspect.Parameter.VAR_KEYWORD not in kinds
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encoder_depth": 2},
+        {"decoder_channels": (8, 8)},
+        {"decoder_upsampling": "bicubic"},
+        {"texture_stem": 3},
+        {"in_channels": 4},
+        {"classes": 2},
+        {"attention_mode": "add"},
+        {"attention_stages": (9,)},
+        {"attention_stages": ()},
+        {"face_parser": torch.nn.Identity()},
+    ],
+)
+def test_bad_option(options):
+    with pytest.raises(ValueError, match=r"."):
+        tiny(**options)
+
+
+@pytest.mark.parametrize(
+    "images", [torch.rand(3, 64, 64), torch.rand(1, 1, 64, 64), torch.zeros(1, 3, 64, 64, dtype=torch.uint8)]
+)
+def test_bad_images(tiny_model, images):
+    with pytest.raises(ValueError, match=r"images must be float \(B, 3, H, W\)"):
+        tiny_model(images)
+
+
+@torch.no_grad()
+def test_config_rebuilds(tiny_model):
+    config = tiny_model.config
+    assert config["encoder_weights"] is None
+    again = FakeLocator(**config).eval()
+    again.load_state_dict(tiny_model.state_dict())
+    images = torch.rand(1, 3, 97, 131)
+    assert torch.equal(again(images).fakeness_map, tiny_model(images).fakeness_map)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_keep_their_attention(tiny_model, duplicate):
+    twin = duplicate(tiny_model)
+    images, attention = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 8, 8)
+    assert torch.equal(twin(images, attention).logits, tiny_model(images, attention).logits)
+    assert not torch.equal(twin(images).logits, twin(images, attention).logits)

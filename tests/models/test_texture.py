@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fakelocator_zoo.models.texture import TextureStem, neighbour_residual, texture_statistics
+
+
+def test_residual_by_hand():
+    image = torch.tensor([[1.0, 2, 5, 5], [3, 4, 5, 6], [0, 0, 7, 9], [0, 1, 8, 7]]).view(1, 1, 4, 4)
+    expected = torch.tensor([[0.0, 1, 0, 0], [2, 3, 0, 1], [0, 0, 0, 2], [0, 1, 1, 0]]).view(1, 1, 4, 4)
+    assert torch.equal(neighbour_residual(image), expected)
+
+
+def test_residual_of_nearest_upsampling_is_zero():
+    small = torch.rand(2, 3, 8, 8)
+    assert not neighbour_residual(torch.nn.functional.interpolate(small, scale_factor=2, mode="nearest")).any()
+
+
+@torch.no_grad()
+def test_stem_shapes():
+    output = TextureStem(16)(torch.rand(2, 3, 20, 34))
+    assert output.features.shape == (2, 16, 10, 17) and output.logits.shape == (2, 1, 10, 17)
+    assert not output.logits.any(), "a new stem has no opinion"
+
+
+@torch.no_grad()
+def test_receptive_field_of_the_features():
+    stem = TextureStem(8).eval()
+    image = torch.rand(1, 3, 64, 64)
+    changed = image.clone()
+    changed[..., 33, 33] += 1  # not the first pixel of its cell, so the residual changes there alone
+    moved = (stem(image).features - stem(changed).features).abs().amax(dim=1)[0].nonzero()
+    reach = (2 * moved - 33).abs().amax()
+    assert 0 < reach <= 5
+
+
+@torch.no_grad()
+def test_brightness_does_not_matter():
+    stem, image = TextureStem(8).eval(), torch.rand(1, 3, 32, 32) / 2
+    torch.testing.assert_close(stem(image).features, stem(image + 0.25).features, atol=1e-4, rtol=1e-4)
+
+
+def test_statistics_against_numpy():
+    logits = torch.randn(3, 1, 6, 7)
+    flat = logits.numpy().reshape(3, -1).astype(np.float64)
+    soft = np.log(np.exp(2 * flat).mean(axis=1)) / 2
+    expected = np.stack([flat.max(axis=1), soft, flat.mean(axis=1)], axis=1)
+    np.testing.assert_allclose(texture_statistics(logits).numpy(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_statistics_of_a_constant():
+    assert texture_statistics(torch.full((1, 1, 5, 5), 0.7)).tolist()[0] == pytest.approx([0.7] * 3)
+    assert not math.isnan(texture_statistics(torch.zeros(1, 1, 1, 1)).sum().item())
+
+
+@pytest.mark.parametrize("channels", [0, 3, 6, -4])
+def test_bad_channels(channels):
+    with pytest.raises(ValueError, match="multiple of 4"):
+        TextureStem(channels)

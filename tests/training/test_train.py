@@ -1,0 +1,149 @@
+"""A run trains, logs, shows sample maps, and goes on exactly where it was killed."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fakelocator_zoo.data.pairs import PairSample
+from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.recipe import parse_recipe
+from fakelocator_zoo.training.task import FakeLocatorTask
+
+TINY = {"encoder_name": "tu-test_resnet", "encoder_weights": None, "decoder_channels": [8, 8, 8, 8, 8]}
+RECIPE = {
+    "model": TINY,
+    "data": {"photos": ["photos"], "size": 32},
+    "generators": {"names": ["nearest-l1", "transposed3-l1"], "steps": 2},
+    "optimisation": {"steps": 4, "texture_steps": 2, "batch_size": 4, "steps_per_epoch": 2, "freeze_texture": True},
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    for folder in ("photos", "real", "fake"):
+        (tmp_path / folder).mkdir()
+    for i in range(4):
+        photo = rng.integers(0, 256, (60, 50, 3), dtype=np.uint8)
+        Image.fromarray(photo).save(tmp_path / "photos" / f"{i}.png")
+        Image.fromarray(photo).save(tmp_path / "real" / f"{i}.png")
+        photo[10:30, 10:30] //= 2
+        Image.fromarray(photo).save(tmp_path / "fake" / f"{i}.png")
+    return tmp_path
+
+
+def task(recipe=RECIPE) -> FakeLocatorTask:
+    torch.manual_seed(0)
+    parsed = parse_recipe(recipe)
+    return FakeLocatorTask(FakeLocator(**parsed.model), parsed, [Generator("nearest", 1, 8).eval()])
+
+
+def test_a_batch_is_half_real_half_fake():
+    batch = task().eval().make_batch(torch.rand(6, 3, 32, 32))
+    assert batch.label.tolist() == [0, 0, 0, 1, 1, 1]
+    assert batch.fakeness_map[:3].max() == 0 and batch.mask[:3].max() == 0
+    assert bool((batch.fakeness_map[3:].flatten(1).amax(dim=1) > 0).all())
+
+
+def test_pairs_are_used_as_they_are():
+    real, fake = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    sample = PairSample(real, fake, (real - fake).abs().mean(dim=1, keepdim=True))
+    batch = task().eval().make_batch(sample)
+    assert torch.equal(batch.images, torch.cat([real, fake]))
+    assert torch.equal(batch.fakeness_map[2:], sample.fakeness_map)
+
+
+def test_first_the_stem_alone_then_the_rest_with_the_stem_frozen():
+    trained = task().train()
+    batch = trained.make_batch(torch.rand(4, 3, 32, 32))
+    assert set(trained.training_losses(batch, 0)) == {"texture", "loss"}
+    losses = trained.training_losses(batch, 2)
+    assert set(losses) == {"map", "classification", "texture", "loss"}
+    losses["loss"].backward()
+    model = trained.model
+    assert all(p.grad is None for p in model.texture.parameters())
+    assert all(p.grad is not None for p in model.segmentation_head.parameters())
+
+
+def test_texture_steps_need_a_stem():
+    with pytest.raises(ValueError, match="the model has none"):
+        task(RECIPE | {"model": TINY | {"texture_stem": None}})
+
+
+def test_a_plain_loop_lowers_the_loss():
+    trained = task(RECIPE | {"optimisation": {"batch_size": 8}, "partial_augmentation": 0.0}).train()
+    optimizer = torch.optim.Adam(trained.model.parameters(), 3e-3)
+    batch = trained.make_batch(torch.rand(8, 3, 32, 32))
+    history = []
+    for step in range(25):
+        loss = trained.training_losses(batch, step)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        history.append(loss.item())
+    assert history[-1] < 0.7 * history[0]
+
+
+def run(data, out, **options):
+    from fakelocator_zoo.training.run import train
+
+    return train(parse_recipe(RECIPE), data, out, bank=data / "bank", device="cpu", progress=False, **options)
+
+
+def test_a_run_leaves_a_model_a_log_and_sheets(data):
+    told: list[str] = []
+    folder = run(data, data / "run", report=told.append)
+    images = torch.rand(1, 3, 40, 40)
+    assert FakeLocator.from_pretrained(folder)(images).fakeness_map.shape == (1, 1, 40, 40)
+    assert len(list((data / "run" / "samples").glob("epoch-*.png"))) == 3
+    rows = list(csv.DictReader((data / "run" / "log" / "metrics.csv").open()))
+    assert {"train/loss", "val/pixel_auc", "val/image_auc"} <= set(rows[0])
+    assert any("nearest-l1" in line for line in told)
+    assert run(data, data / "run", report=told.append) == folder and "finished already" in told[-1]
+
+
+def test_a_killed_run_ends_with_the_same_weights(data, monkeypatch):
+    from fakelocator_zoo.training.lightning import FakeLocatorModule
+
+    whole = FakeLocator.from_pretrained(run(data, data / "whole", report=lambda _: None)).state_dict()
+    real_step = FakeLocatorModule.training_step
+
+    def dies_at_step_five(self, batch, batch_index):
+        if self.global_step == 5:
+            raise SystemExit("killed")
+        return real_step(self, batch, batch_index)
+
+    monkeypatch.setattr(FakeLocatorModule, "training_step", dies_at_step_five)
+    with pytest.raises(SystemExit):
+        run(data, data / "killed", report=lambda _: None)
+    monkeypatch.undo()
+    told: list[str] = []
+    resumed = FakeLocator.from_pretrained(run(data, data / "killed", report=told.append)).state_dict()
+    assert any("resuming" in line for line in told)
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_another_recipe_does_not_resume(data):
+    from fakelocator_zoo.training.run import train
+
+    run(data, data / "run", report=lambda _: None)
+    with pytest.raises(ValueError, match="another recipe"):
+        train(parse_recipe(RECIPE | {"seed": 7}), data, data / "run", progress=False)
+
+
+def test_training_on_pairs(data):
+    from fakelocator_zoo.training.run import train
+
+    recipe = parse_recipe(
+        {
+            "model": TINY,
+            "data": {"pairs_real": "real", "pairs_fake": "fake", "size": 32},
+            "optimisation": {"steps": 2, "batch_size": 4, "steps_per_epoch": 2},
+        }
+    )
+    folder = train(recipe, data, data / "run", device="cpu", progress=False, report=lambda _: None)
+    assert (folder / "model.safetensors").exists() and not (data / "run" / "bank").exists()
