@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fakelocator_zoo.zoo import create_model, from_pretrained, list_models, register
 
 if TYPE_CHECKING:
+    from fakelocator_zoo.clustering import SingleSampleClustering
     from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
     from fakelocator_zoo.fakeness import fakeness_map
     from fakelocator_zoo.inference.localizer import Localizer
@@ -24,6 +25,7 @@ __all__ = [
     "FakeLocator",
     "FakeLocatorOutput",
     "Localizer",
+    "SingleSampleClustering",
     "__version__",
     "create_model",
     "fakeness_map",
@@ -37,6 +39,7 @@ _HOME = {
     "FakeLocator": "fakelocator_zoo.models.fakelocator",
     "FakeLocatorOutput": "fakelocator_zoo.models.fakelocator",
     "Localizer": "fakelocator_zoo.inference.localizer",
+    "SingleSampleClustering": "fakelocator_zoo.clustering",
     "fakeness_map": "fakelocator_zoo.fakeness",
     "load_face_parser": "fakelocator_zoo.face_parsing",
 }

@@ -180,8 +180,6 @@ def merge_config(config: Mapping[str, Any], path: Path, overrides: Mapping[str, 
     return arguments
 
 
-
-
 def _locate(
     name: str,
     is_path: bool,
@@ -301,7 +299,5 @@ def push(
         api.create_repo(repo_id, private=private, exist_ok=True)
         if branch is not None:
             api.create_branch(repo_id, branch=branch, exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=repo_id, folder_path=folder, revision=branch, commit_message=commit_message
-        )
+        commit = api.upload_folder(repo_id=repo_id, folder_path=folder, revision=branch, commit_message=commit_message)
     return str(commit.commit_url)

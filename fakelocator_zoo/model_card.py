@@ -51,13 +51,13 @@ def write_card(
     """The text of README.md; ``metrics`` is {evaluation set: {metric: value}} and may be empty."""
     from huggingface_hub import ModelCardData
 
-    about = {key: value for key, value in (("description", description), ("trained_on", trained_on)) if value}
+    about: dict[str, Any] = {"description": description, "trained_on": trained_on}
     header = ModelCardData(
         library_name="fakelocator-zoo",
         pipeline_tag="image-segmentation",
         license=licence,
         tags=["deepfake-detection", "image-forensics", "segmentation-models-pytorch"],
-        **about,
+        **{key: value for key, value in about.items() if value},
     )
     attention = config["attention"]
     stem = config["texture_stem"]

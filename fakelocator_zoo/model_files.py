@@ -146,12 +146,12 @@ def write_folder(folder: Path, tensors: Mapping[str, Tensor], texts: Mapping[str
             (draft / filename).write_text(text, encoding="utf-8")
         if folder.exists():
             for path in sorted(draft.iterdir()):
-                os.replace(path, folder / path.name)
+                path.replace(folder / path.name)
         else:
             umask = os.umask(0)
             os.umask(umask)
             draft.chmod(0o777 & ~umask)  # mkdtemp makes it private
-            os.replace(draft, folder)
+            draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -188,4 +188,5 @@ def download(repo: str, filename: str, options: dict[str, Any]) -> Path:
             + ("; pickles are never read, ask its authors for safetensors" if filename == WEIGHTS else "")
         ) from None
     except (errors.HfHubHTTPError, errors.HFValidationError) as error:
-        raise ConnectionError(f"{filename} of {where} did not come from the Hub: {str(error).splitlines()[0]}") from None
+        reason = str(error).splitlines()[0]
+        raise ConnectionError(f"{filename} of {where} did not come from the Hub: {reason}") from None

@@ -41,8 +41,9 @@ class FakeLocatorDetector(nn.Module):
 
     def __init__(self, locator: FakeLocator, num_classes: int = 2) -> None:
         super().__init__()
-        locator.decoder = nn.Identity()
-        locator.segmentation_head = nn.Identity()
+        # The type says what a whole FakeLocator has; this one only classifies.
+        locator.decoder = nn.Identity()  # type: ignore[assignment]
+        locator.segmentation_head = nn.Identity()  # type: ignore[assignment]
         self.locator = locator
         self.num_features: int = locator.classification_head.linear.in_features
         self.head_hidden_size = self.num_features
@@ -68,7 +69,7 @@ class FakeLocatorDetector(nn.Module):
         old = self.get_classifier()
         device = next(self.parameters()).device
         new = nn.Linear(self.num_features, num_classes, device=device) if num_classes else nn.Identity()
-        self.locator.classification_head.linear = new.train(old.training)
+        self.locator.classification_head.linear = new.train(old.training)  # type: ignore[assignment]
 
     def forward_features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, num_features, h, w)."""
@@ -86,7 +87,7 @@ class FakeLocatorDetector(nn.Module):
         pooled = features.mean(dim=(2, 3))
         if pre_logits:
             return pooled
-        count = self.locator.encoder.out_channels[-1]
+        count = self.locator.encoder.out_channels[-1]  # type: ignore[index]
         statistics = pooled[:, count:] if pooled.shape[1] > count else None
         return self.locator.classification_head(pooled[:, :count], statistics)
 
@@ -97,7 +98,7 @@ class FakeLocatorDetector(nn.Module):
 
 def register_detectors(names: Sequence[str]) -> None:
     """Register models of the zoo (``architecture.tag``) with timm, one entry point an architecture."""
-    configs = {}
+    configs: dict[str, dict[str, Any] | PretrainedCfg] = {}
     for name in names:
         weights = bundled_file(name, "config.json").with_name(WEIGHTS)
         licence = read_card_header(weights.parent).get("license")
@@ -109,7 +110,7 @@ def register_detectors(names: Sequence[str]) -> None:
             mean=(0.0, 0.0, 0.0),
             std=(1.0, 1.0, 1.0),
             num_classes=2,
-            label_names=("real", "fake"),
+            label_names=("real", "fake"),  # type: ignore[arg-type]
             classifier="locator.classification_head.linear",
             license=licence,
             paper_ids="arXiv:2001.09598",
@@ -124,7 +125,7 @@ def register_detectors(names: Sequence[str]) -> None:
 def _entry_point(architecture: str) -> Callable[..., FakeLocatorDetector]:
     def create(
         pretrained: bool = False,
-        pretrained_cfg: str | dict[str, Any] | PretrainedCfg | None = None,
+        pretrained_cfg: str | dict[str, Any] | None = None,
         pretrained_cfg_overlay: dict[str, Any] | None = None,
         cache_dir: str | None = None,  # timm always passes it; bundled weights need none
         num_classes: int = 2,

@@ -168,8 +168,9 @@ class _AfterImport(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname not in self.actions:
             return None
-        others = (finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec"))
-        spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
+        # Those before this one were asked already, and may be of this kind themselves.
+        later = sys.meta_path[sys.meta_path.index(self) + 1 :] if self in sys.meta_path else []
+        spec = next((found for finder in later if (found := finder.find_spec(fullname, path, target))), None)
         if spec is not None and spec.loader is not None:
             self._extend(spec)
         return spec

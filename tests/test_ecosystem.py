@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 
 import pytest
 import segmentation_models_pytorch as smp
@@ -13,6 +16,7 @@ import torch
 import fakelocator_zoo as fz
 from fakelocator_zoo import hub
 from fakelocator_zoo.timm_detector import FakeLocatorDetector, register_detectors
+from fakelocator_zoo.zoo import _AfterImport
 
 ARCHITECTURE = "fakelocator_test_resnet"
 
@@ -64,18 +68,51 @@ print("fine")
     [
         "import fakelocator_zoo, timm; import segmentation_models_pytorch as smp",
         "import segmentation_models_pytorch as smp, timm; import fakelocator_zoo",
-        "import timm, fakelocator_zoo; import segmentation_models_pytorch as smp",
-        "import fakelocator_zoo; fakelocator_zoo.FakeLocator; import timm; import segmentation_models_pytorch as smp",
-        "import importlib.util as u; import fakelocator_zoo; u.find_spec('timm'); u.find_spec('timm'); "
-        "import timm; import segmentation_models_pytorch as smp",
+        "import timm, fakelocator_zoo, importlib; importlib.reload(fakelocator_zoo); fakelocator_zoo.FakeLocator; "
+        "import segmentation_models_pytorch as smp",
     ],
 )
 def test_import_order(order):
     assert run(order + CHECK) == "fine"
 
 
-def test_importing_twice_registers_once():
-    assert run("import fakelocator_zoo, importlib, timm; importlib.reload(fakelocator_zoo); print('fine')") == "fine"
+@pytest.fixture
+def waiting(tmp_path, monkeypatch):
+    """Two modules that nobody has imported yet, and a finder that waits for them."""
+    for name in ("fz_first", "fz_second"):
+        (tmp_path / f"{name}.py").write_text("value = 1\n")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    called = []
+    finder = _AfterImport({name: lambda module: called.append(module.value) for name in ("fz_first", "fz_second")})
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    return finder, called
+
+
+def test_waiting_for_an_import(waiting):
+    finder, called = waiting
+    assert importlib.util.find_spec("fz_first") is not None
+    assert not called, "asking whether a module is installed imports nothing"
+    first = importlib.import_module("fz_first")
+    assert called == [1] and finder in sys.meta_path
+    assert type(first.__spec__.loader) is SourceFileLoader
+    importlib.reload(first)
+    importlib.import_module("fz_second")
+    assert called == [1, 1] and finder not in sys.meta_path
+
+
+def test_two_that_wait_for_one_module(waiting):
+    _, called = waiting
+    sys.meta_path.insert(0, _AfterImport({"fz_first": lambda module: called.append("other")}))
+    importlib.import_module("fz_first")
+    assert sorted(map(str, called)) == ["1", "other"]
+
+
+def test_a_failing_registration_does_not_break_the_import(waiting):
+    finder, _ = waiting
+    finder.actions["fz_first"] = lambda module: 1 / 0
+    with pytest.warns(UserWarning, match="could not register"):
+        assert importlib.import_module("fz_first").value == 1
 
 
 def test_timm_lists_it(registered):

@@ -32,7 +32,7 @@ def root(tiny_model, tmp_path, monkeypatch):
 
 
 def test_list_models(root):
-    everything = ["fakelocator_test_resnet.open", "fakelocator_test_resnet.research", "fakelocator_test_unfinished.open"]
+    everything = [f"fakelocator_test_{each}" for each in ("resnet.open", "resnet.research", "unfinished.open")]
     assert fz.list_models() == everything
     assert fz.list_models("*resnet*") == everything[:2]
     assert fz.list_models("*.research") == everything[1:2]
@@ -55,7 +55,8 @@ def test_bundled_paths(root):
 @pytest.mark.parametrize("name", ["fakelocator_test_resnet", "fakelocator_test_resnet.open"])
 def test_pretrained(root, tiny_model, name):
     images = torch.rand(1, 3, 64, 64)
-    for model in (fz.from_pretrained(name), fz.create_model(name, pretrained=True), fz.FakeLocator.from_pretrained(name)):
+    created = fz.create_model(name, pretrained=True)
+    for model in (created, fz.from_pretrained(name), fz.FakeLocator.from_pretrained(name)):
         assert not model.training
         assert torch.equal(model(images).fakeness_map, tiny_model(images).fakeness_map)
 
@@ -160,7 +161,7 @@ def run(code: str) -> str:
 
 def test_import_costs_nothing():
     heavy = ["torch", "timm", "segmentation_models_pytorch", "numpy", "huggingface_hub", "kornia", "skimage"]
-    code = f"import fakelocator_zoo, sys; fakelocator_zoo.list_models(); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import fakelocator_zoo as f, sys; f.list_models(); print([m for m in {heavy} if m in sys.modules])"
     assert run(code).strip() == "[]"
 
 

@@ -123,7 +123,8 @@ def parts_attention(face_parser: nn.Module, images: Tensor, parts: Sequence[str]
     """
     with torch.no_grad():
         probabilities = face_parser(images)
-        chosen = [face_parser.parts.index(part) for part in parts]  # type: ignore[union-attr,operator]
+        parser_parts = tuple(face_parser.parts)  # type: ignore[arg-type]
+        chosen = [parser_parts.index(part) for part in parts]
         attention = probabilities[:, chosen].sum(dim=1, keepdim=True).clamp(0, 1)
         found = face_parser.has_face(probabilities).view(-1, 1, 1, 1)  # type: ignore[operator]
         return torch.where(found, attention, torch.ones_like(attention))

@@ -33,9 +33,7 @@ class Upsample(nn.Module):
         elif kind == "pixel_shuffle":
             self.conv = nn.Conv2d(in_channels, 4 * self.out_channels, 1)
         elif kind not in ("nearest", "bilinear"):
-            raise ValueError(
-                f"decoder_upsampling {kind!r} is none of {', '.join(get_args(DecoderUpsampling))}"
-            )
+            raise ValueError(f"decoder_upsampling {kind!r} is none of {', '.join(get_args(DecoderUpsampling))}")
 
     def forward(self, x: Tensor, height: int, width: int) -> Tensor:
         if self.conv is None:

@@ -29,6 +29,7 @@ class FakeLocatorOutput(NamedTuple):
     logits: Tensor  #: (B, 2): real, fake
     attention: Tensor | None  #: (B, 1, h, w) in [0, 1], the map that was multiplied in
     texture_map: Tensor | None  #: (B, 1, H, W) in [0, 1], P(painted) by the texture stem alone
+    change: Tensor  #: (B, 1, H, W) in [0, 1], how much a pixel was changed if it was painted
 
 
 class FakeLocator(SegmentationModel):
@@ -87,7 +88,7 @@ class FakeLocator(SegmentationModel):
         self.register_buffer("image_mean", torch.tensor(image_mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("image_std", torch.tensor(image_std).view(1, 3, 1, 1), persistent=False)
 
-        channels = list(self.encoder.out_channels)
+        channels: list[int] = list(self.encoder.out_channels)  # type: ignore[arg-type]
         self.texture: TextureStem | None = None
         self.texture_projection: nn.Conv2d | None = None
         if texture_stem is not None:
@@ -173,10 +174,11 @@ class FakeLocator(SegmentationModel):
         if texture is not None:
             texture_map = torch.sigmoid(texture.logits)
             texture_map = F.interpolate(texture_map, size=padded.shape[-2:], mode="bilinear", align_corners=False)
-        fakeness_map = self.segmentation_head(decoded, texture_map)[..., :height, :width]
-        if texture_map is not None:
-            texture_map = texture_map[..., :height, :width]
-        return FakeLocatorOutput(fakeness_map, logits, attention, texture_map)
+        change = self.segmentation_head(decoded)[..., :height, :width]
+        if texture_map is None:
+            return FakeLocatorOutput(change, logits, attention, None, change)
+        texture_map = texture_map[..., :height, :width]
+        return FakeLocatorOutput(texture_map * change, logits, attention, texture_map, change)
 
     def encode(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
         """The encoder's deepest feature, averaged over the image: (B, 3, H, W) -> (B, C)."""
@@ -202,7 +204,7 @@ class FakeLocator(SegmentationModel):
     def _encode(
         self, images: Tensor, attention: Tensor | None
     ) -> tuple[Tensor, TextureOutput | None, list[Tensor], Tensor | None]:
-        stride = self.encoder.output_stride
+        stride = int(self.encoder.output_stride)  # type: ignore[arg-type]
         pad = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
         padded = F.pad(images, pad, mode="replicate") if any(pad) else images
         if attention is not None:
@@ -230,19 +232,19 @@ class FakeLocator(SegmentationModel):
     # Files: see fakelocator_zoo.hub, which these call.
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, **options: Any) -> FakeLocator:  # type: ignore[override]
+    def from_pretrained(cls, name: str | Path, **options: Any) -> FakeLocator:
         """A published model's name, a folder, or a Hub id with ``@revision``; see :func:`fakelocator_zoo.hub.load`."""
         from fakelocator_zoo.hub import load
 
         return load(name, **options)
 
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> Path:  # type: ignore[override]
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> Path:
         """Write config.json, model.safetensors and a model card; see :func:`fakelocator_zoo.hub.save`."""
         from fakelocator_zoo.hub import save
 
         return save(self, save_directory, **options)
 
-    def push_to_hub(self, repo_id: str, **options: Any) -> str:  # type: ignore[override]
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
         """Save and upload; see :func:`fakelocator_zoo.hub.push`."""
         from fakelocator_zoo.hub import push
 

@@ -8,20 +8,19 @@ from torch import Tensor, nn
 
 
 class FakenessHead(nn.Module):
-    """Decoder output (B, C, H, W) -> fakeness map (B, 1, H, W) in [0, 1].
+    """Decoder output (B, C, H, W) -> how much each pixel was changed, if it was: (B, 1, H, W) in [0, 1].
 
-    With a texture stem the map is a product, P(painted) x E[change | painted]: the stem says where, the
-    decoder how much. So the decoder, which sees far and would rather learn content, cannot replace texture.
-    Without a stem it is the decoder's sigmoid alone, as in the paper.
+    Without a texture stem this is the fakeness map, as in the paper. With one the map is a product,
+    P(painted) x E[change | painted]: the stem says where, the decoder how much. The decoder sees far and would
+    rather learn content than texture, so it is never asked whether a pixel is fake.
     """
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 1, 3, padding=1)
 
-    def forward(self, decoded: Tensor, texture_map: Tensor | None) -> Tensor:
-        amount = torch.sigmoid(self.conv(decoded))
-        return amount if texture_map is None else amount * texture_map
+    def forward(self, decoded: Tensor) -> Tensor:
+        return torch.sigmoid(self.conv(decoded))
 
 
 class ClassificationHead(nn.Module):

@@ -36,7 +36,7 @@ class TextureStem(nn.Module):
         window: side in pixels of the box over which logits are averaged; texture is a matter of areas.
     """
 
-    def __init__(self, channels: int = 32, window: int = 26) -> None:
+    def __init__(self, channels: int = 32, window: int = 36) -> None:
         super().__init__()
         if channels % 4 or channels < 4:
             raise ValueError(f"texture stem channels must be a positive multiple of 4, got {channels}")
@@ -46,7 +46,9 @@ class TextureStem(nn.Module):
         self.conv2 = _conv(channels // 2, channels, stride=2)
         self.conv3 = _conv(channels, channels)
         self.compare = nn.InstanceNorm2d(channels)
-        self.head = nn.Sequential(nn.Conv2d(2 * channels, channels, 1), nn.ReLU(inplace=True), nn.Conv2d(channels, 1, 1))
+        self.head = nn.Sequential(
+            nn.Conv2d(2 * channels, channels, 1), nn.ReLU(inplace=True), nn.Conv2d(channels, 1, 1)
+        )
 
     def forward(self, images: Tensor) -> TextureOutput:
         """Images (B, 3, H, W) in [0, 1], even H and W."""

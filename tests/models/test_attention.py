@@ -41,6 +41,12 @@ class FixedParser(nn.Module):
         return ~self.seen_empty
 
 
+def assert_close(first: torch.Tensor, second: torch.Tensor) -> None:
+    """Equal but for rounding, of features of any scale (an untrained network's may be 1e-12)."""
+    if first.numel():
+        assert (first - second).abs().max() <= 1e-3 * first.abs().max()
+
+
 def tiny(**options) -> FakeLocator:
     return FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=CHANNELS, **options).eval()
 
@@ -66,7 +72,7 @@ def test_zeros_and_ones(name):
         with attention.applied(torch.ones(1, 1, 7, 9)):
             unchanged = hooked(images)
         for before, after in zip(plain, unchanged, strict=True):
-            torch.testing.assert_close(before, after, atol=1e-5, rtol=1e-4)
+            assert_close(before, after)
 
 
 @torch.no_grad()
@@ -78,7 +84,7 @@ def test_applied_exactly_once():
         plain = encoder(images)[3]
         attention = StageAttention(encoder, (3,))
         with attention.applied(torch.full((1, 1, 4, 5), 0.5)):
-            torch.testing.assert_close(encoder(images)[3], plain / 2, atol=1e-5, rtol=1e-4)
+            assert_close(encoder(images)[3], plain / 2)
 
 
 def test_stage_that_no_hook_reaches():

@@ -67,8 +67,6 @@ def test_wrong_number_of_channels():
 
 
 @torch.no_grad()
-def test_map_is_a_product_with_the_texture():
-    head, decoded = FakenessHead(4), torch.randn(1, 4, 8, 8)
-    amount = head(decoded, None)
-    assert amount.min() >= 0 and amount.max() <= 1
-    torch.testing.assert_close(head(decoded, torch.full((1, 1, 8, 8), 0.25)), amount / 4)
+def test_the_head_gives_an_amount():
+    amount = FakenessHead(4)(10 * torch.randn(1, 4, 8, 8))
+    assert amount.shape == (1, 1, 8, 8) and amount.min() >= 0 and amount.max() <= 1

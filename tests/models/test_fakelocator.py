@@ -188,3 +188,14 @@ def test_copies_keep_their_attention(tiny_model, duplicate):
     images, attention = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 8, 8)
     assert torch.equal(twin(images, attention).logits, tiny_model(images, attention).logits)
     assert not torch.equal(twin(images).logits, twin(images, attention).logits)
+
+
+def test_the_map_is_where_times_how_much(tiny_model):
+    output = tiny_model.predict(torch.rand(2, 3, 40, 56))
+    assert torch.equal(output.fakeness_map, output.texture_map * output.change)
+
+
+def test_without_a_stem_the_map_is_the_change_alone():
+    model = FakeLocator("tu-test_resnet", encoder_weights=None, texture_stem=None)
+    output = model.predict(torch.rand(1, 3, 40, 56))
+    assert output.texture_map is None and torch.equal(output.fakeness_map, output.change)

@@ -24,7 +24,6 @@ def test_residual_of_nearest_upsampling_is_zero():
 def test_stem_shapes():
     output = TextureStem(16)(torch.rand(2, 3, 20, 34))
     assert output.features.shape == (2, 16, 10, 17) and output.logits.shape == (2, 1, 10, 17)
-    assert not output.logits.any(), "a new stem has no opinion"
 
 
 @torch.no_grad()
