@@ -43,9 +43,7 @@ class PartialAugmentation(nn.Module):
     In eval mode nothing is changed (kornia's own modules ignore the mode).
     """
 
-    def __init__(
-        self, augmentation: nn.Module | None = None, *, regional: float = 0.5, spliced: float = 0.15
-    ) -> None:
+    def __init__(self, augmentation: nn.Module | None = None, *, regional: float = 0.5, spliced: float = 0.15) -> None:
         super().__init__()
         self.augmentation = real_augmentation() if augmentation is None else augmentation
         self.regional = regional

@@ -17,9 +17,7 @@ def fakeness_map(real: Tensor, fake: Tensor) -> Tensor: ...
 def fakeness_map(real: np.ndarray, fake: np.ndarray) -> np.ndarray: ...
 @overload
 def fakeness_map(real: str | Path, fake: str | Path) -> np.ndarray: ...
-def fakeness_map(
-    real: Tensor | np.ndarray | str | Path, fake: Tensor | np.ndarray | str | Path
-) -> Tensor | np.ndarray:
+def fakeness_map(real: Tensor | np.ndarray | str | Path, fake: Tensor | np.ndarray | str | Path) -> Tensor | np.ndarray:
     """Mean over the colour channels of |real - fake|, in [0, 1]; 0 is untouched.
 
     Convention:

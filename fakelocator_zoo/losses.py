@@ -30,6 +30,8 @@ def fakelocator_losses(
     mask: Tensor,
     label: Tensor,
     *,
+    change: Tensor,
+    known: Tensor,
     kind: MapLoss = "l1",
     map_weight: float = 1.0,
     map_scale: float = 1.0,
@@ -43,13 +45,21 @@ def fakelocator_losses(
         fakeness_map: true |real - fake|, (B, 1, H, W) in [0, 1].
         mask: how much of each pixel the generator painted, (B, 1, H, W) in [0, 1]; the texture map's target.
         label: (B,) integers, 0 real, 1 fake.
+        change: how much a pixel is changed if it is painted, (B, 1, H, W) in [0, 1]; the target of the decoder
+            beside a texture stem.
+        known: where ``change`` is known, (B, 1, H, W) in [0, 1].
         kind: ``l1`` or ``l2``.
         map_scale: both maps are multiplied by this inside the map loss. The true map is small (0.02 to
             0.07 inside a painted region), so unscaled it teaches "nothing anywhere" for a long time.
     """
-    predicted = output.fakeness_map.float()
+    if output.texture_map is None:
+        predicted, true = output.fakeness_map.float(), fakeness_map
+    else:
+        # Each factor of the map has its own truth: the texture map the mask, the decoder's amount the change
+        # wherever it is known. What is real has an amount as well, or the decoder would call it what it likes.
+        predicted, true = known * output.change.float(), known * change
     parts = {
-        "map": map_weight * map_loss(map_scale * predicted, map_scale * fakeness_map, kind),
+        "map": map_weight * map_loss(map_scale * predicted, map_scale * true, kind),
         "classification": classification_weight * F.cross_entropy(output.logits.float(), label),
     }
     if output.texture_map is not None:

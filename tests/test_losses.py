@@ -16,6 +16,7 @@ def output(fakeness: float, logits: tuple[float, float], texture: float | None) 
         torch.tensor([logits]),
         None,
         None if texture is None else torch.full(shape, texture),
+        torch.full(shape, fakeness),
     )
 
 
@@ -37,6 +38,8 @@ def test_parts_by_hand_and_their_sum():
         true,
         torch.ones(1, 1, 2, 2),
         torch.tensor([1]),
+        change=true,
+        known=torch.ones(1, 1, 2, 2),
         map_weight=2.0,
         map_scale=10.0,
         classification_weight=3.0,
@@ -50,4 +53,22 @@ def test_parts_by_hand_and_their_sum():
 
 def test_plain_network_has_no_texture_part():
     truth = torch.zeros(1, 1, 2, 2)
-    assert "texture" not in fakelocator_losses(output(0.3, (0, 0), None), truth, truth, torch.tensor([0]))
+    assert "texture" not in fakelocator_losses(
+        output(0.3, (0, 0), None), truth, truth, torch.tensor([0]), change=truth, known=truth
+    )
+
+
+def test_the_amount_is_compared_where_it_is_known_alone():
+    truth, known = torch.full((1, 1, 2, 2), 0.1), torch.zeros(1, 1, 2, 2)
+    known[..., 0, 0] = 1
+    losses = fakelocator_losses(
+        output(0.3, (0, 0), 0.5), truth, torch.ones_like(truth), torch.tensor([1]), change=truth, known=known
+    )
+    assert losses["map"].item() == pytest.approx(0.2 / 4)
+
+
+def test_without_a_stem_the_map_is_compared_with_the_fakeness_map():
+    truth = torch.full((1, 1, 2, 2), 0.1)
+    zero = torch.zeros_like(truth)
+    losses = fakelocator_losses(output(0.3, (0, 0), None), truth, truth, torch.tensor([1]), change=zero, known=zero)
+    assert losses["map"].item() == pytest.approx(0.2)

@@ -56,9 +56,7 @@ class PhotoCrops(Dataset[Tensor]):
     Yields float tensors (3, size, size) in [0, 1].
     """
 
-    def __init__(
-        self, paths: Sequence[Path], size: int, length: int, *, seed: int = 0, max_side: int = 1024
-    ) -> None:
+    def __init__(self, paths: Sequence[Path], size: int, length: int, *, seed: int = 0, max_side: int = 1024) -> None:
         if not paths:
             raise ValueError("no photos given")
         self.size, self.length, self.seed, self.epoch = size, length, seed, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal, get_args
 
 import torch
@@ -111,7 +112,7 @@ class Generator(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.LeakyReLU(0.2))
         self.down = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), _norm(norm, b), nn.LeakyReLU(0.2))
-            for a, b in zip(channels[:-1], channels[1:], strict=True)
+            for a, b in itertools.pairwise(channels)
         )
         self.middle = nn.ModuleList(
             nn.Sequential(
@@ -129,7 +130,7 @@ class Generator(nn.Module):
                 _norm(norm, a),
                 nn.LeakyReLU(0.2),
             )
-            for a, b in reversed(list(zip(channels[:-1], channels[1:], strict=True)))
+            for a, b in reversed(list(itertools.pairwise(channels)))
         )
         self.head = nn.Conv2d(width, 3, 3, padding=1)
 

@@ -20,6 +20,7 @@ class FakeBatch(NamedTuple):
     fake: Tensor  #: (B, 3, H, W) in [0, 1], rounded to 8 bits as a saved image is
     mask: Tensor  #: (B, 1, H, W) in [0, 1], how much of each pixel the generator painted
     fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1], |real - fake|
+    change: Tensor  #: (B, 1, H, W) in [0, 1], |real - fake| had the generator painted everywhere
 
 
 @torch.no_grad()
@@ -31,7 +32,7 @@ def make_fakes(
     other_content: float = 0.3,
     other_colour: float = 0.3,
     latent_edit: float = 0.3,
-    refilter: float = 0.5,
+    refilter: float = 0.3,
     residual: float = 0.25,
     random: torch.Generator | None = None,
 ) -> FakeBatch:
@@ -61,7 +62,7 @@ def make_fakes(
     painted = _refilter(painted, _chance(batch, refilter, real, random) & ~edits, random)
     mask = random_masks(batch, height, width, generator=random, device=real.device)
     fake = ((real + mask * (painted - real)) * 255).round() / 255
-    return FakeBatch(fake, mask, fakeness_map(real, fake))
+    return FakeBatch(fake, mask, fakeness_map(real, fake), fakeness_map(real, painted))
 
 
 def _paint(
@@ -81,7 +82,7 @@ def _paint(
     features = generator.encode(F.pad(content, pad, mode="replicate"))
     deepest = features[-1]
     edited = _chance(deepest.shape[0], latent_edit, content, random) | edits
-    change = torch.randn(deepest.shape[:2] + (1, 1), generator=random, device=deepest.device)
+    change = torch.randn((*deepest.shape[:2], 1, 1), generator=random, device=deepest.device)
     features[-1] = torch.where(edited, deepest * (1 + 0.15 * change), deepest)
     painted = generator.decode(features)
     chosen = edits.flatten()

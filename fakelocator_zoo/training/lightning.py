@@ -38,7 +38,7 @@ class FakeLocatorModule(lightning.LightningModule):
         """One optimiser step on real crops or pairs."""
         with torch.no_grad():
             self._seed(self.global_step)
-            prepared = self.task.make_batch(batch)
+            prepared = self.task.make_batch(batch, self.global_step)
         losses = self.task.training_losses(prepared, self.global_step)
         self.log_dict({f"train/{name}": value for name, value in losses.items()}, on_epoch=True, on_step=False)
         self.log("loss", losses["loss"].detach(), prog_bar=True, logger=False)
@@ -60,7 +60,7 @@ class FakeLocatorModule(lightning.LightningModule):
         """The prepared batch of a validation step; without augmentation, as the module is in eval mode."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(batch_index)
-            return self.task.make_batch(batch)
+            return self.task.make_batch(batch, self.global_step)
 
     def configure_optimizers(self) -> Any:
         """AdamW; each phase warms up and decays on its own."""

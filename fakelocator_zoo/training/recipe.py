@@ -31,6 +31,8 @@ class GeneratorRecipe:
     other_content: float = 0.3  #: chance that a region shows another image's content
     other_colour: float = 0.3  #: chance of changed colours
     latent_edit: float = 0.3  #: chance of a changed latent
+    refilter: float = 0.3  #: chance of one more random filter on what was painted
+    residual: float = 0.25  #: chance that the generator's change is added to the photo
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Recipe:
     loss: LossRecipe = LossRecipe()
     optimisation: OptimisationRecipe = OptimisationRecipe()
     partial_augmentation: float = 1.0  #: strength of the change of real images, 0 to 1
+    texture_augmentation: float = 0.0  #: the same in the phase of the texture stem alone
     seed: int = 0
     card: dict[str, Any] = field(default_factory=dict)  #: licence, data and description for the model card
 
@@ -138,6 +141,8 @@ def _convert(value: Any, default: Any, where: str) -> Any:
         return tuple(value)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if value is None and default is None:
+        return None
     expected = str if default is None else type(default)
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         if isinstance(default, float) and isinstance(value, str):

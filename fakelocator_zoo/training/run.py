@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +19,10 @@ from fakelocator_zoo.data.pairs import PairCrops, match_pairs
 from fakelocator_zoo.data.photos import PhotoCrops, list_images
 from fakelocator_zoo.generators.bank import train_bank
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.calibration import calibrate_decision
 from fakelocator_zoo.training.lightning import EpochOfCrops, FakeLocatorModule, SampleSheet
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
-
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def train(
 
     Args:
         data: the folder that the recipe's paths are relative to.
-        out: receives ``recipe.json``, ``log/`` (CSV), ``samples/``, ``checkpoints/`` and ``model/``.
+        out: receives ``recipe.json``, ``log/`` (CSV, one for each start), ``samples/``, ``checkpoints/``, ``model/``.
         bank: folder of generators; those it lacks are trained first. None is ``out/bank``.
         device: ``auto``, ``cpu``, ``cuda``; mixed precision (bfloat16) where the device is a GPU.
         workers: processes that read crops.
@@ -60,9 +61,10 @@ def train(
     if model_folder.exists():
         report(f"{model_folder} is finished already; give another --out to train anew")
         return model_folder
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     lightning.seed_everything(recipe.seed, verbose=False)
     generators = []
-    training_set, validation_set, photos = _data_sets(recipe, data, report)
+    training_set, validation_set, photos, held_out = _data_sets(recipe, data, report)
     if photos:
         folder = Path(bank) if bank is not None else out / "bank"
         trained = train_bank(
@@ -92,12 +94,12 @@ def train(
         precision="bf16-mixed" if device != "cpu" and torch.cuda.is_available() else "32-true",
         max_steps=options.texture_steps + options.steps,
         callbacks=[
-            ModelCheckpoint(dirpath=last.parent, save_last=True, save_top_k=0, every_n_epochs=1),
+            ModelCheckpoint(last.parent, last.stem, save_on_train_epoch_end=True, enable_version_counter=False),
             SampleSheet(out / "samples"),
             EpochOfCrops(),
             *([TQDMProgressBar()] if progress else []),
         ],
-        logger=CSVLogger(out, name="", version="log"),
+        logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
         enable_progress_bar=progress,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -107,6 +109,9 @@ def train(
         report(f"resuming from {last}")
     # The checkpoint is the run's own; it is read as plain tensors all the same.
     trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
+    if held_out:
+        shift = calibrate_decision(model.cpu(), held_out)
+        report(f"decision: margin lowered by {shift:.2f}, so that 1 % of changed validation photos are called fake")
     temporary = out / "model.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
     model.cpu().eval().save_pretrained(temporary, dtype=torch.float16, **recipe.card)
@@ -130,7 +135,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
 
 def _data_sets(
     recipe: Recipe, data: Path, report: Callable[[str], None]
-) -> tuple[Dataset, Dataset, list[Path]]:
+) -> tuple[Dataset, Dataset, list[Path], list[Path]]:
     options = recipe.data
     length = recipe.optimisation.batch_size * recipe.optimisation.steps_per_epoch
     if options.photos:
@@ -141,6 +146,7 @@ def _data_sets(
             PhotoCrops(training, options.size, length, seed=recipe.seed),
             PhotoCrops(validation, options.size, 4 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
             training,
+            validation,
         )
     assert options.pairs_real is not None and options.pairs_fake is not None
     pairs, unmatched = match_pairs(data / options.pairs_real, data / options.pairs_fake)
@@ -151,6 +157,7 @@ def _data_sets(
     return (
         PairCrops(training_pairs, options.size, length // 2, seed=recipe.seed),
         PairCrops(validation_pairs, options.size, 2 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
+        [],
         [],
     )
 

@@ -25,6 +25,8 @@ class TrainingBatch(NamedTuple):
     fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1]
     mask: Tensor  #: (B, 1, H, W) in [0, 1], how much of a pixel was painted
     label: Tensor  #: (B,) 0 real, 1 fake
+    change: Tensor  #: (B, 1, H, W) in [0, 1], how much a pixel is changed if it is painted
+    known: Tensor  #: (B, 1, H, W) in [0, 1], where ``change`` is known
 
 
 class FakeLocatorTask(nn.Module):
@@ -43,31 +45,43 @@ class FakeLocatorTask(nn.Module):
         self.model = model
         self.recipe = recipe
         self.generators = nn.ModuleList(generators)
-        strength = recipe.partial_augmentation
-        self.augmentation = PartialAugmentation(real_augmentation(strength)) if strength > 0 else None
+        self.augmentation = PartialAugmentation(real_augmentation(recipe.partial_augmentation))
+        self.texture_augmentation = PartialAugmentation(real_augmentation(recipe.texture_augmentation))
 
-    def make_batch(self, data: Tensor | PairSample) -> TrainingBatch:
-        """Real crops (B, 3, H, W) of which the second half becomes fake, or pairs that are used as they are."""
+    def make_batch(self, data: Tensor | PairSample, step: int) -> TrainingBatch:
+        """Real crops (B, 3, H, W) of which the second half becomes fake, or pairs that are used as they are.
+
+        ``step`` decides how strongly the real images are augmented; in eval mode none is.
+        """
         if isinstance(data, Tensor):
             half = data.shape[0] // 2
             real, source = data[:half], data[half:]
             options = self.recipe.generators
-            fake, mask, fakeness = make_fakes(
+            made = make_fakes(
                 source,
                 list(self.generators),  # type: ignore[arg-type]
                 other_content=options.other_content,
                 other_colour=options.other_colour,
                 latent_edit=options.latent_edit,
+                refilter=options.refilter,
+                residual=options.residual,
             )
+            fake, mask, fakeness, change = made
+            known = torch.ones_like(mask)
         else:
             real, fake, fakeness = data.real, data.fake, data.fakeness_map
             mask = (fakeness > 1.5 / 255).float()  # more than rounding
+            change, known = fakeness, mask
         label = torch.cat([torch.zeros(len(real)), torch.ones(len(fake))]).long().to(real.device)
         empty = torch.zeros(len(real), 1, *real.shape[-2:], device=real.device)
         images = torch.cat([real, fake])
-        if self.augmentation is not None:
-            images = self.augmentation(images, label)
-        return TrainingBatch(images, torch.cat([empty, fakeness]), torch.cat([empty, mask]), label)
+        alone = step < self.recipe.optimisation.texture_steps
+        strength = self.recipe.texture_augmentation if alone else self.recipe.partial_augmentation
+        if strength > 0:
+            images = (self.texture_augmentation if alone else self.augmentation)(images, label)
+        maps = (torch.cat([empty, each]) for each in (fakeness, mask, change, known))
+        fakeness, mask, change, known = maps
+        return TrainingBatch(images, fakeness, mask, label, change, known)
 
     def training_losses(self, batch: TrainingBatch, step: int) -> dict[str, Tensor]:
         """The parts of the loss and their sum ``loss`` at optimiser step ``step``.
@@ -92,6 +106,8 @@ class FakeLocatorTask(nn.Module):
             batch.fakeness_map,
             batch.mask,
             batch.label,
+            change=batch.change,
+            known=batch.known,
             kind=options.kind,  # type: ignore[arg-type]
             map_weight=options.map_weight,
             map_scale=options.map_scale,

@@ -43,7 +43,7 @@ def task(recipe=RECIPE) -> FakeLocatorTask:
 
 
 def test_a_batch_is_half_real_half_fake():
-    batch = task().eval().make_batch(torch.rand(6, 3, 32, 32))
+    batch = task().eval().make_batch(torch.rand(6, 3, 32, 32), 0)
     assert batch.label.tolist() == [0, 0, 0, 1, 1, 1]
     assert batch.fakeness_map[:3].max() == 0 and batch.mask[:3].max() == 0
     assert bool((batch.fakeness_map[3:].flatten(1).amax(dim=1) > 0).all())
@@ -52,14 +52,14 @@ def test_a_batch_is_half_real_half_fake():
 def test_pairs_are_used_as_they_are():
     real, fake = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     sample = PairSample(real, fake, (real - fake).abs().mean(dim=1, keepdim=True))
-    batch = task().eval().make_batch(sample)
+    batch = task().eval().make_batch(sample, 0)
     assert torch.equal(batch.images, torch.cat([real, fake]))
     assert torch.equal(batch.fakeness_map[2:], sample.fakeness_map)
 
 
 def test_first_the_stem_alone_then_the_rest_with_the_stem_frozen():
     trained = task().train()
-    batch = trained.make_batch(torch.rand(4, 3, 32, 32))
+    batch = trained.make_batch(torch.rand(4, 3, 32, 32), 0)
     assert set(trained.training_losses(batch, 0)) == {"texture", "loss"}
     losses = trained.training_losses(batch, 2)
     assert set(losses) == {"map", "classification", "texture", "loss"}
@@ -77,7 +77,7 @@ def test_texture_steps_need_a_stem():
 def test_a_plain_loop_lowers_the_loss():
     trained = task(RECIPE | {"optimisation": {"batch_size": 8}, "partial_augmentation": 0.0}).train()
     optimizer = torch.optim.Adam(trained.model.parameters(), 3e-3)
-    batch = trained.make_batch(torch.rand(8, 3, 32, 32))
+    batch = trained.make_batch(torch.rand(8, 3, 32, 32), 0)
     history = []
     for step in range(25):
         loss = trained.training_losses(batch, step)["loss"]
@@ -100,7 +100,7 @@ def test_a_run_leaves_a_model_a_log_and_sheets(data):
     images = torch.rand(1, 3, 40, 40)
     assert FakeLocator.from_pretrained(folder)(images).fakeness_map.shape == (1, 1, 40, 40)
     assert len(list((data / "run" / "samples").glob("epoch-*.png"))) == 3
-    rows = list(csv.DictReader((data / "run" / "log" / "metrics.csv").open()))
+    rows = list(csv.DictReader((data / "run" / "log" / "version_0" / "metrics.csv").open()))
     assert {"train/loss", "val/pixel_auc", "val/image_auc"} <= set(rows[0])
     assert any("nearest-l1" in line for line in told)
     assert run(data, data / "run", report=told.append) == folder and "finished already" in told[-1]

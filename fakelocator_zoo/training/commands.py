@@ -1,0 +1,47 @@
+"""The commands `fakelocator train` and `fakelocator bank`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="YAML recipe, such as hub_configs/*/recipe.yaml.", show_default=False)],
+    data: Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")] = Path(),
+    out: Annotated[Path, typer.Option(help="Folder of the run; an unfinished one is resumed.")] = Path("runs/train"),
+    bank: Annotated[
+        Path | None, typer.Option(help="Folder of generators; those it lacks are trained. Default: OUT/bank.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that read crops.")] = 0,
+) -> None:
+    """Train a FakeLocator; the same command again goes on where a run was killed."""
+    from fakelocator_zoo.training.recipe import load_recipe
+
+    try:
+        from fakelocator_zoo.training.run import train as run
+    except ImportError as error:
+        raise ImportError(f"training needs the extra: pip install 'fakelocator-zoo[train]' ({error})") from error
+    run(load_recipe(recipe), data, out, bank=bank, device=device, workers=workers, report=typer.echo)
+
+
+def bank(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders of them.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the generators; finished ones are kept.")] = Path("runs/bank"),
+    names: Annotated[list[str] | None, typer.Option("--name", help="Of the bank; repeatable. Default: all.")] = None,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of each.")] = 1200,
+    seed: Annotated[int, typer.Option(help="Of weights and crops.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the small generators that make training fakes from real photos."""
+    from fakelocator_zoo.data.photos import list_images
+    from fakelocator_zoo.generators.bank import train_bank
+
+    def report(name: str, figures: dict[str, float]) -> None:
+        typer.echo(f"{name}: L1 {figures['l1']:.4f}, sharpness {figures['sharpness']:.2f}")
+
+    trained = train_bank(list_images(photos), out, names=names, steps=steps, seed=seed, device=device, report=report)
+    typer.echo(f"{len(trained)} generators in {out}")

@@ -1,0 +1,36 @@
+"""After calibration few real photos reach 0.5, at any size, and the order of photos is as before."""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.calibration import calibrate_decision
+
+
+def test_real_photos_stay_below_a_half(tmp_path):
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"{i}.png" for i in range(6)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
+    model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=(8, 8, 8, 8, 8)).eval()
+    with torch.no_grad():
+        model.classification_head.linear.bias += torch.tensor([-4.0, 4.0])
+    images = torch.rand(5, 3, 64, 64)
+    before = model.classify(images).softmax(dim=1)[:, 1]
+    shift = calibrate_decision(model, paths, sides=(32, 64))
+    after = model.classify(images).softmax(dim=1)[:, 1]
+    assert shift > 6 and (after < before).all()
+    assert torch.equal(after.argsort(), before.argsort())
+    assert calibrate_decision(model, paths, false_alarms=0.0, sides=(32, 64)) < 0.5, "hardly anything is left to do"
+
+
+def test_the_head_is_never_made_more_eager(tmp_path):
+    Image.new("RGB", (64, 64), "grey").save(tmp_path / "photo.png")
+    model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=(8, 8, 8, 8, 8)).eval()
+    with torch.no_grad():
+        model.classification_head.linear.bias += torch.tensor([9.0, -9.0])
+    before = model.classification_head.linear.bias.clone()
+    assert calibrate_decision(model, [tmp_path / "photo.png"], sides=(64,)) == 0
+    assert torch.equal(model.classification_head.linear.bias, before)
