@@ -63,9 +63,7 @@ class AdaptedParser(PartMapping):
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) in [0, 1] -> probabilities (B, P, h, w), at the network's own resolution."""
         if self.size is not None:
-            images = F.interpolate(
-                images, size=self.size, mode="bilinear", align_corners=False, antialias=True
-            )
+            images = F.interpolate(images, size=self.size, mode="bilinear", align_corners=False, antialias=True)
         maps = _first_maps(self.model((images - self.mean) / self.std)).float()
         if maps.ndim != 4 or maps.shape[1] != len(self.parts):
             raise ValueError(

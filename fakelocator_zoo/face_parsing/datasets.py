@@ -24,9 +24,7 @@ class LabelledFaces(NamedTuple):
     names: list[str]
 
 
-def read_celebamask(
-    images: Path, masks: Path, side: int = 288, last: int = 0, skip_last: int = 0
-) -> LabelledFaces:
+def read_celebamask(images: Path, masks: Path, side: int = 288, last: int = 0, skip_last: int = 0) -> LabelledFaces:
     """Read a folder of photos and a folder of palette PNGs of the same names, sorted by file name.
 
     Args:
@@ -51,9 +49,7 @@ def read_celebamask(
                 raise ValueError(f"{mask} holds colours, not part numbers: a palette or grey PNG is needed")
             index = np.array(picture.resize((side, side), Image.Resampling.NEAREST))
         if index.max() >= len(PARTS):
-            raise ValueError(
-                f"{mask} holds label {index.max()}: there are {len(PARTS)} parts, numbered from 0"
-            )
+            raise ValueError(f"{mask} holds label {index.max()}: there are {len(PARTS)} parts, numbered from 0")
         labels.append(index)
         photos.append(read_photo(file, side))
     return stack_faces(photos, labels, files)
@@ -78,9 +74,7 @@ def read_scenery(folder: Path | None = None, side: int = 256) -> Tensor:
         )
         pictures = [Image.fromarray(getattr(data, name)()) for name in names]
     else:
-        pictures = [
-            Image.open(p) for p in sorted(Path(folder).iterdir()) if p.suffix.lower() in PHOTO_SUFFIXES
-        ]
+        pictures = [Image.open(p) for p in sorted(Path(folder).iterdir()) if p.suffix.lower() in PHOTO_SUFFIXES]
     reduced = [p.convert("RGB").resize((side, side), Image.Resampling.LANCZOS) for p in pictures]
     return torch.from_numpy(np.stack([np.asarray(p) for p in reduced])).permute(0, 3, 1, 2).contiguous()
 
@@ -91,9 +85,7 @@ def read_photo(file: Path, side: int) -> np.ndarray:
         return np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
 
 
-def stack_faces(
-    photos: Sequence[np.ndarray], labels: Sequence[np.ndarray], files: Sequence[Path]
-) -> LabelledFaces:
+def stack_faces(photos: Sequence[np.ndarray], labels: Sequence[np.ndarray], files: Sequence[Path]) -> LabelledFaces:
     """Photos (H, W, 3) and labels (H, W), all of one size, as tensors."""
     images = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).contiguous()
     return LabelledFaces(images, torch.from_numpy(np.stack(labels)), [file.name for file in files])

@@ -65,17 +65,11 @@ def evaluate_face_parser(
     for images, labels in zip(faces.images.split(batch_size), faces.labels.split(batch_size), strict=True):
         photos = images.float() / 255
         if photos.shape[-1] != side:
-            photos = F.interpolate(
-                photos, size=(side, side), mode="bilinear", antialias=True, align_corners=False
-            )
+            photos = F.interpolate(photos, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
         maps = parser(photos)
         merged = maps.new_zeros((len(maps), other + 1, *maps.shape[2:])).index_add(1, channel_of, maps)
-        guess = F.interpolate(merged, size=labels.shape[-2:], mode="bilinear", align_corners=False).argmax(
-            dim=1
-        )
-        table += torch.bincount(
-            (truth_of[labels.long()] * (other + 1) + guess).flatten(), minlength=len(table)
-        )
+        guess = F.interpolate(merged, size=labels.shape[-2:], mode="bilinear", align_corners=False).argmax(dim=1)
+        table += torch.bincount((truth_of[labels.long()] * (other + 1) + guess).flatten(), minlength=len(table))
     matrix = table.view(other + 1, other + 1).double()
     union = matrix.sum(0) + matrix.sum(1) - matrix.diag()
     iou = {name: float(matrix[i, i] / union[i]) for i, name in enumerate(names) if union[i]}
@@ -124,9 +118,7 @@ def time_face_parser(parser: PartMapping, side: int = 256, repeats: int = 40) ->
 
 def main(arguments: list[str] | None = None) -> None:
     """The command: prints one JSON object."""
-    cli = argparse.ArgumentParser(
-        prog="python -m fakelocator_zoo.face_parsing.evaluation", description=__doc__
-    )
+    cli = argparse.ArgumentParser(prog="python -m fakelocator_zoo.face_parsing.evaluation", description=__doc__)
     cli.add_argument("--weights", default="face_parser.research", help="bundled name or folder")
     cli.add_argument("--images", type=Path, required=True, help="folder of photos")
     cli.add_argument("--masks", type=Path, required=True, help="folder of palette PNGs named like the photos")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .datasets import PHOTO_SUFFIXES, LabelledFaces, read_photo, stack_faces
+from .datasets import PHOTO_SUFFIXES, LabelledFaces, stack_faces
 
 LANDMARK_PARTS: tuple[str, ...] = (
     "background",
@@ -62,9 +62,7 @@ def read_tem(file: str | Path) -> np.ndarray:
         count = int(lines[0])
         points = np.array([[float(word) for word in line.split()] for line in lines[1 : count + 1]])
     except ValueError:
-        raise ValueError(
-            f"{file} is no landmark file: a count is expected, then x and y on each line"
-        ) from None
+        raise ValueError(f"{file} is no landmark file: a count is expected, then x and y on each line") from None
     if points.shape != (POINTS, 2):
         raise ValueError(f"{file} holds points of shape {points.shape}: ({POINTS}, 2) are expected")
     return points
@@ -81,10 +79,8 @@ def draw_parts(points: np.ndarray, side: int, original_side: float = ORIGINAL_SI
     return np.array(canvas.resize((side, side), Image.Resampling.NEAREST))
 
 
-def read_landmarks(
-    images: Path, landmarks: Path, side: int = 288, last: int = 0, skip_last: int = 0
-) -> LabelledFaces:
-    """Read the photos that have a `.tem` file of the same name, sorted by name; the rest are passed over.
+def read_landmarks(images: Path, landmarks: Path, side: int = 288, last: int = 0, skip_last: int = 0) -> LabelledFaces:
+    """Read the photos that have a `.tem` file of the same name, sorted by name, cut out around the face.
 
     Args:
         images: folder of square photos (`001_03.jpg`), of any size.
@@ -93,12 +89,30 @@ def read_landmarks(
     Raises:
         FileNotFoundError: no photo has landmarks.
     """
-    points = {file.stem: file for file in Path(landmarks).glob("*.tem")}
-    files = sorted(
-        p for p in Path(images).iterdir() if p.stem in points and p.suffix.lower() in PHOTO_SUFFIXES
-    )
+    outlined = {file.stem: file for file in Path(landmarks).glob("*.tem")}
+    files = sorted(p for p in Path(images).iterdir() if p.stem in outlined and p.suffix.lower() in PHOTO_SUFFIXES)
     files = files[-last:] if last else files[: max(len(files) - skip_last, 0)]
     if not files:
         raise FileNotFoundError(f"no photo of {images} has landmarks in {landmarks}")
-    labels = [draw_parts(read_tem(points[file.stem]), side) for file in files]
-    return stack_faces([read_photo(file, side) for file in files], labels, files)
+    photos, labels = [], []
+    for file in files:
+        points = read_tem(outlined[file.stem])
+        corner, width = face_square(points)
+        with Image.open(file) as picture:
+            scale = picture.width / ORIGINAL_SIDE
+            box = tuple(scale * edge for edge in (*corner, *(corner + width)))
+            photos.append(np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS, box)))
+        labels.append(draw_parts(points - corner, side, width))
+    return stack_faces(photos, labels, files)
+
+
+def face_square(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """The square cut out around a face: its upper left corner (2,) and its width, in original pixels.
+
+    1.15 times the landmarks' extent, moved into the photo where it leaves it: faces then are as large as in the
+    usual aligned sets.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    width = min(1.15 * float((high - low).max()), ORIGINAL_SIDE)
+    corner = np.clip((low + high - width) / 2, 0, ORIGINAL_SIDE - width)
+    return corner, width

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from .parts import FEATURES, GROUPS, PARTS, resolve_parts
 
 _STRIDE = 32  # deepest stride of the encoders: the working size is a multiple of it
-_MIN_FACE, _MIN_FEATURES = 0.01, 0.001
+_MIN_FACE, _MIN_FEATURES = 0.02, 0.005
 
 
 class PartMapping(nn.Module):
@@ -48,7 +48,7 @@ class PartMapping(nn.Module):
     def has_face(self, probabilities: Tensor) -> Tensor:
         """Whether each image shows a face: (B, P, h, w) -> (B,) bool.
 
-        A face is there when at least 1% of the image is facial parts and 0.1% is nose, eyes, brows or mouth
+        A face is there when at least 2% of the image is facial parts and 0.5% is nose, eyes, brows or mouth
         (mean probability), so that bare skin is none. A parser without such parts says yes.
         """
         share = torch.ones(probabilities.shape[0], dtype=torch.bool, device=probabilities.device)

@@ -25,7 +25,7 @@ from .datasets import LabelledFaces, read_celebamask, read_scenery
 from .landmarks import LANDMARK_PARTS, read_landmarks
 from .parser import FaceParser
 from .parts import PARTS, mirror_order
-from .weights import save_face_parser
+from .weights import load_face_parser, save_face_parser
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,23 @@ class TrainingSettings:
     ema: float = 0.995
     dice_weight: float = 0.5
     label_smoothing: float = 0.02
+    rarity: float = 0.25  # power of one over a class's share that weighs it in the cross-entropy
+    strength: float = 1.0  # of the augmentation
     seed: int = 0
 
 
-def class_weights(labels: Tensor, count: int) -> Tensor:
-    """Weight of each class in the cross-entropy: one over the fourth root of its share; 0 where absent.
+def class_weights(labels: Tensor, count: int, rarity: float) -> Tensor:
+    """Weight of each class in the cross-entropy: its share to the power -`rarity`; 0 where absent, mean 1.
 
-    A mild power: the inverse share itself paints lips and earrings far too wide.
+    Weights teach small parts soon, but paint them too wide: a second stage with rarity 0 takes that back.
     """
     share = torch.bincount(labels.flatten().long(), minlength=count).double()
     share = share / share.sum()
-    weight = torch.where(share > 0, share.clamp_min(1e-5) ** -0.25, torch.zeros(1, dtype=torch.double))
+    weight = torch.where(share > 0, share.clamp_min(1e-5) ** -rarity, torch.zeros(1, dtype=torch.double))
     return (weight / weight[share > 0].mean()).float()
 
 
-def parsing_loss(
-    logits: Tensor, labels: Tensor, weight: Tensor, dice_weight: float, smoothing: float
-) -> Tensor:
+def parsing_loss(logits: Tensor, labels: Tensor, weight: Tensor, dice_weight: float, smoothing: float) -> Tensor:
     """Weighted cross-entropy plus soft dice over the classes present in the batch.
 
     Args:
@@ -103,9 +103,7 @@ def train_face_parser(
         raise ValueError(f"label {int(faces.labels.max())} has no part: the parser has {len(parser.parts)}")
     parser.to(memory_format=torch.channels_last)
     average = deepcopy(parser)
-    optimizer = torch.optim.AdamW(
-        parser.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimizer = torch.optim.AdamW(parser.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     steps = len(faces.images) // settings.batch_size
     if not steps:
         raise ValueError(f"{len(faces.images)} faces do not fill one batch of {settings.batch_size}")
@@ -119,7 +117,7 @@ def train_face_parser(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     state = {"model": parser, "average": average, "optimizer": optimizer, "schedule": schedule}
     start = _resume(out / "checkpoint.pt", state, settings)
-    weight = class_weights(faces.labels, len(parser.parts))
+    weight = class_weights(faces.labels, len(parser.parts), settings.rarity)
     order = torch.tensor(mirror_order(parser.parts))
     scenes = torch.empty(0, 3, 2, 2) if scenery is None else scenery.float() / 255
     for epoch in range(start, settings.epochs):
@@ -130,22 +128,16 @@ def train_face_parser(
         size = settings.frame if full else settings.view
         parser.train()
         losses = []
-        for index in torch.randperm(len(faces.images), generator=generator).split(settings.batch_size)[
-            :steps
-        ]:
+        for index in torch.randperm(len(faces.images), generator=generator).split(settings.batch_size)[:steps]:
             images, labels = faces.images[index].float() / 255, faces.labels[index].long()
-            images, labels = augment(images, labels, size, settings.frame, order, scenes, generator)
-            loss = parsing_loss(
-                parser.logits(images), labels, weight, settings.dice_weight, settings.label_smoothing
-            )
+            images, labels = augment(images, labels, size, settings.frame, order, scenes, generator, settings.strength)
+            loss = parsing_loss(parser.logits(images), labels, weight, settings.dice_weight, settings.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parser.parameters(), 5.0)
             optimizer.step()
             schedule.step()
-            _average(
-                average, parser, min(settings.ema, (schedule.last_epoch + 1) / (schedule.last_epoch + 10))
-            )
+            _average(average, parser, min(settings.ema, (schedule.last_epoch + 1) / (schedule.last_epoch + 10)))
             losses.append(loss.item())
         line = {
             "epoch": epoch + 1,
@@ -195,15 +187,12 @@ def main(arguments: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(prog="python -m fakelocator_zoo.face_parsing.training", description=__doc__)
     cli.add_argument("--images", type=Path, required=True, help="folder of photos")
     labels = cli.add_mutually_exclusive_group(required=True)
-    labels.add_argument(
-        "--masks", type=Path, help="folder of palette PNGs named like the photos (CelebAMask-HQ)"
-    )
+    labels.add_argument("--masks", type=Path, help="folder of palette PNGs named like the photos (CelebAMask-HQ)")
     labels.add_argument("--landmarks", type=Path, help="folder of .tem files of 189 points (London set)")
     cli.add_argument("--out", type=Path, required=True, help="folder for weights, log and checkpoint")
     cli.add_argument("--skip-last", type=int, default=0, help="photos at the end of the list to leave out")
-    cli.add_argument(
-        "--scenery", type=Path, help="folder of pictures without people (default: scikit-image's)"
-    )
+    cli.add_argument("--scenery", type=Path, help="folder of pictures without people (default: scikit-image's)")
+    cli.add_argument("--start-from", type=Path, help="folder of weights to start from (default: from scratch)")
     cli.add_argument("--encoder", default="tu-mobilenetv4_conv_small_050")
     cli.add_argument("--threads", type=int, default=0, help="CPU threads (0: torch's choice)")
     default = TrainingSettings()
@@ -221,6 +210,8 @@ def main(arguments: list[str] | None = None) -> None:
         parts = LANDMARK_PARTS
     torch.manual_seed(settings.seed)
     parser = FaceParser(parts, given["encoder"], side=settings.frame)
+    if given["start_from"]:
+        parser.load_state_dict(load_face_parser(given["start_from"]).state_dict())
     train_face_parser(faces, given["out"], parser, settings, read_scenery(given["scenery"]))
     sys.stdout.write(f"{given['out']}\n")
 

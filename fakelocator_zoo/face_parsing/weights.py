@@ -35,12 +35,12 @@ def load_face_parser(name_or_folder: str | Path = "face_parser.research") -> Fac
     """A trained parser: frozen (evaluation mode, no gradients), in fp32.
 
     Args:
-        name_or_folder: a bundled name (`face_parser.research`, `face_parser.open`), or a folder written by
-            `save_face_parser`.
+        name_or_folder: a bundled name (`face_parser.research`), or a folder written by `save_face_parser`.
 
     Raises:
-        FileNotFoundError: there is no such folder, or it holds no weights.
-        ValueError: the files are not those of a face parser: pickles, other keys, another model's config.
+        FileNotFoundError: the folder holds no weights.
+        ValueError: no bundled parser has this name (the nearest is suggested), or the files are not those of a face
+            parser: pickles, other keys, another model's config.
 
     >>> parser = load_face_parser("face_parser.research")
     >>> parser(torch.rand(1, 3, 200, 200)).shape
@@ -49,18 +49,14 @@ def load_face_parser(name_or_folder: str | Path = "face_parser.research") -> Fac
     folder = Path(name_or_folder)
     if not folder.is_dir():
         if folder.is_file():
-            raise ValueError(
-                f"{folder} is a file: give the folder that holds config.json and model.safetensors"
-            )
+            raise ValueError(f"{folder} is a file: give the folder that holds config.json and model.safetensors")
         from fakelocator_zoo.hub import bundled_folder
 
         folder = Path(bundled_folder(str(name_or_folder)))
     config_file, weights = folder / "config.json", folder / "model.safetensors"
     for file in (config_file, weights):
         if not file.is_file():
-            pickles = sorted(
-                p.name for p in folder.glob("*") if p.suffix in {".bin", ".pt", ".pth", ".pkl", ".ckpt"}
-            )
+            pickles = sorted(p.name for p in folder.glob("*") if p.suffix in {".bin", ".pt", ".pth", ".pkl", ".ckpt"})
             hint = f" ({', '.join(pickles)}: pickles are not loaded)" if pickles else ""
             raise FileNotFoundError(f"no {file.name} in {folder}{hint}")
     try:
@@ -78,6 +74,10 @@ def load_face_parser(name_or_folder: str | Path = "face_parser.research") -> Fac
         state = load_file(weights)
     except SafetensorError:
         raise ValueError(f"{weights} is not a safetensors file (pickles are not loaded)") from None
+    # compared here, since torch itself forgives missing batch counters
+    differing = sorted(state.keys() ^ parser.state_dict().keys())
+    if differing:
+        raise ValueError(f"{weights} does not fit its config.json: missing or unknown {', '.join(differing[:4])}")
     try:
         parser.load_state_dict(state, strict=True)
     except RuntimeError as error:

@@ -69,9 +69,7 @@ def test_normalisation_and_size_are_applied() -> None:
         seen.append(images)
         return {"out": images[:, :2].clamp(0, 1)}
 
-    parser = as_face_parser(
-        model, ("a", "b"), outputs="probabilities", mean=(0.5,) * 3, std=(0.5,) * 3, size=(16, 32)
-    )
+    parser = as_face_parser(model, ("a", "b"), outputs="probabilities", mean=(0.5,) * 3, std=(0.5,) * 3, size=(16, 32))
     maps = parser(torch.ones(1, 3, 40, 40))
     assert seen[0].shape == (1, 3, 16, 32)
     torch.testing.assert_close(maps, torch.ones(1, 2, 16, 32))

@@ -35,9 +35,7 @@ def test_parts_and_groups_mix_without_repeats_in_label_order() -> None:
     assert resolve_parts("teeth", available=("background", "teeth")) == ("teeth",)
 
 
-@pytest.mark.parametrize(
-    ("typo", "nearest"), [("hiar", "hair"), ("left_eyes", "left_eye"), ("Mouth", "mouth")]
-)
+@pytest.mark.parametrize(("typo", "nearest"), [("hiar", "hair"), ("left_eyes", "left_eye"), ("Mouth", "mouth")])
 def test_typo_gets_the_nearest_name(typo: str, nearest: str) -> None:
     with pytest.raises(ValueError, match=f"did you mean '{nearest}'"):
         resolve_parts(typo)

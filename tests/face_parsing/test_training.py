@@ -111,9 +111,7 @@ def test_a_mirrored_view_keeps_the_persons_left_eye_left() -> None:
     faces = made_up_faces(32)
     order = torch.tensor(mirror_order(PARTS))
     generator = torch.Generator().manual_seed(3)
-    images, labels, inside = random_view(
-        faces.images.float() / 255, faces.labels.long(), 64, 64, order, generator
-    )
+    images, labels, inside = random_view(faces.images.float() / 255, faces.labels.long(), 64, 64, order, generator)
     assert images.shape == (32, 3, 64, 64) and labels.shape == (32, 32, 32) and inside.shape == (32, 64, 64)
     columns = torch.arange(32).float()
     small = [i for i in range(32) if inside[i].all() and (labels[i] == 4).any() and (labels[i] == 5).any()]
@@ -128,9 +126,7 @@ def test_augmented_batch_stays_in_range_and_repeats_by_seed() -> None:
     faces = made_up_faces()
     order, scenery = torch.tensor(mirror_order(PARTS)), read_scenery(side=32).float() / 255
     batch = (faces.images.float() / 255, faces.labels.long())
-    first, again = (
-        augment(*batch, 64, 64, order, scenery, torch.Generator().manual_seed(5)) for _ in range(2)
-    )
+    first, again = (augment(*batch, 64, 64, order, scenery, torch.Generator().manual_seed(5)) for _ in range(2))
     assert first[0].shape == (8, 3, 64, 64) and first[1].shape == (8, 32, 32)
     assert 0 <= float(first[0].min()) <= float(first[0].max()) <= 1
     assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
@@ -138,7 +134,7 @@ def test_augmented_batch_stays_in_range_and_repeats_by_seed() -> None:
 
 def test_loss_falls_towards_zero_for_the_right_answer() -> None:
     labels = made_up_faces(2).labels.long()
-    weight = class_weights(labels, 19)
+    weight = class_weights(labels, 19, 0.25)
     assert weight[2] == 0 and weight[4] > weight[1] > 0
     right = torch.nn.functional.one_hot(labels, 19).permute(0, 3, 1, 2).float() * 30
     assert parsing_loss(right, labels, weight, 1.0, 0.0) < 0.01
@@ -147,9 +143,7 @@ def test_loss_falls_towards_zero_for_the_right_answer() -> None:
 
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     faces = made_up_faces()
-    settings = TrainingSettings(
-        epochs=3, batch_size=4, view=32, frame=64, full_view_share=0.34, learning_rate=1e-3
-    )
+    settings = TrainingSettings(epochs=3, batch_size=4, view=32, frame=64, full_view_share=0.34, learning_rate=1e-3)
 
     def fresh() -> FaceParser:
         torch.manual_seed(0)
