@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
+from fakelocator_zoo.training import commands as training_commands
+
 if TYPE_CHECKING:
+    from fakelocator_zoo.inference.adapt import Adapter
     from fakelocator_zoo.inference.localizer import Localization, Localizer
 
 P = ParamSpec("P")
@@ -26,9 +29,7 @@ app = typer.Typer(
 )
 
 ModelOption = Annotated[str | None, typer.Option(help="Name from `fakelocator models`, folder or Hub id.")]
-DeviceOption = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: cuda where there is one.")
-]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: cuda where there is one.")]
 
 
 def main() -> None:
@@ -78,9 +79,9 @@ def demo(
     result = demonstration.run_demo(localizer, generator, part)
     write_png(out / "demo.png", demonstration.demo_sheet(result))
 
-    table = _table("map", "COSS", "pixel AUC")
-    for name, (cosine, auc) in result.scores.items():
-        table.add_row(name, f"{cosine:.3f}", f"{auc:.3f}")
+    table = _table("map", "COSS", "pixel AUC", "COSS, face box alone", "pixel AUC, face box alone")
+    for name, scores in result.scores.items():
+        table.add_row(name, *(f"{value:.3f}" for value in (*scores, *result.face_scores[name])))
     _show(table)
     typer.echo(f"fake probability of the untouched photo:   {result.untouched.fake_probability:.3f}")
     typer.echo(f"fake probability of the manipulated photo: {result.located.fake_probability:.3f}")
@@ -93,10 +94,11 @@ def locate(
     paths: Annotated[list[Path], typer.Argument(help="Photos, and folders of them.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for maps and overlays.")] = Path("fakelocator_out"),
     model: ModelOption = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else.")] = False,
     device: DeviceOption = None,
+    adapter: Annotated[
+        Path | None, typer.Option(help="Folder `adapter` that `fakelocator adapt` wrote: it decides, not the model.")
+    ] = None,
 ) -> None:
     """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo."""
     from rich.console import Console
@@ -119,13 +121,16 @@ def locate(
     table = _table("photo", "faces", "fake probability", "map mean", "map peak", "note")
     if photos:
         make_folder(out)
-        localizer = _localizer(model, device)
+        localizer, decide = _localizer_and_adapter(model, device, adapter)
         taken: set[str] = set()
         stderr = Console(stderr=True)
         progress = track(photos, "locating", console=stderr, transient=True, disable=not stderr.is_terminal)
         for photo in progress:
             try:
                 result = localizer(photo)
+                said = result.fake_probability
+                if decide is not None:
+                    result = decide(result)
                 stem = _free_stem(photo.stem, taken)
                 files = {"map": out / f"{stem}_map.png", "overlay": out / f"{stem}_overlay.png"}
                 write_map(files["map"], result.fakeness_map)
@@ -135,6 +140,10 @@ def locate(
                 continue
             located += 1
             row = _row(photo, result, files)
+            note = "no face found: whole image" if result.whole_image else ""
+            if decide is not None:
+                row |= {"decision": "adapter", "model_fake_probability": round(said, 6)}
+                note = "decided by the adapter, map by the model"
             if as_json:
                 typer.echo(json.dumps(row))
             else:
@@ -144,7 +153,7 @@ def locate(
                     f"{result.fake_probability:.3f}",
                     f"{row['map_mean']:.4f}",
                     f"{row['map_peak']:.4f}",
-                    "no face found: whole image" if result.whole_image else "",
+                    note,
                 )
     if table.row_count:
         _show(table)
@@ -158,10 +167,56 @@ def locate(
 
 @app.command()
 @one_sentence
+def adapt(
+    folder: Annotated[Path, typer.Argument(help="Photos, real and fake mixed.", show_default=False)],
+    labelled: Annotated[list[str], typer.Option(help="IMAGE=fake or IMAGE=real; repeatable.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for results.csv, scatter.png and the adapter.")] = Path(
+        "fakelocator_adapted"
+    ),
+    model: ModelOption = None,
+    method: Annotated[
+        str, typer.Option(help="tsne, or opentsne (the extra `cluster`: faster, places new photos).")
+    ] = "tsne",
+    seed: Annotated[int, typer.Option(help="Same seed, same labels.")] = 0,
+    device: DeviceOption = None,
+) -> None:
+    """Label all photos of an unseen generator from one labelled photo; exit 3 where they do not separate."""
+    if method not in ("tsne", "opentsne"):
+        raise typer.BadParameter(f"{method!r} is neither tsne nor opentsne", param_hint="--method")
+    from fakelocator_zoo.inference import adapt as adaptation
+    from fakelocator_zoo.inference.images import collect_images
+
+    known = adaptation.parse_labelled(labelled, folder)
+    # What an earlier run wrote is not clustered.
+    photos = [path for path in collect_images(folder) if out.resolve() not in path.resolve().parents]
+    localizer = _localizer(model, device)
+    name = str(Path(model).resolve()) if model and Path(model).is_dir() else model
+    found = adaptation.adapt(
+        localizer.model,  # type: ignore[arg-type]
+        photos,
+        known,
+        out,
+        model_name=name,
+        method=method,  # type: ignore[arg-type]
+        seed=seed,
+        device=str(localizer.device),
+        progress=True,
+    )
+    adaptation.describe(found, typer.echo)
+    typer.echo(f"results: {out}")
+    for failure in found.failures.values():
+        _say(f"error: {failure}")
+    if not found.clusters.separable_:
+        raise typer.Exit(3)
+    if found.failures:
+        _say(f"{len(found.paths)} clustered, {len(found.failures)} failed")
+        raise typer.Exit(1)
+
+
+@app.command()
+@one_sentence
 def models(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else.")] = False,
 ) -> None:
     """List the models of the zoo."""
     from fakelocator_zoo import zoo
@@ -183,6 +238,10 @@ def models(
     _show(table)
 
 
+app.command()(one_sentence(training_commands.train))
+app.command()(one_sentence(training_commands.bank))
+
+
 def _localizer(model: str | None, device: str | None) -> Localizer:
     with _stdout_to_stderr():
         import torch
@@ -194,12 +253,21 @@ def _localizer(model: str | None, device: str | None) -> Localizer:
         try:
             wanted = torch.device(device or "cpu")
         except RuntimeError as error:
-            raise typer.BadParameter(
-                f"{device!r} is no device; give cpu or cuda", param_hint="--device"
-            ) from error
+            raise typer.BadParameter(f"{device!r} is no device; give cpu or cuda", param_hint="--device") from error
         if wanted.type == "cuda" and not torch.cuda.is_available():
             raise typer.BadParameter("there is no CUDA device here; give cpu", param_hint="--device")
         return Localizer(fakelocator_zoo.from_pretrained(model or DEFAULT_MODEL), device=device)
+
+
+def _localizer_and_adapter(
+    model: str | None, device: str | None, adapter: Path | None
+) -> tuple[Localizer, Adapter | None]:
+    if adapter is None:
+        return _localizer(model, device), None
+    from fakelocator_zoo.inference.adapt import Adapter, adapter_model
+
+    localizer = _localizer(model or adapter_model(adapter), device)
+    return localizer, Adapter(adapter, localizer.model)  # type: ignore[arg-type]
 
 
 def _row(photo: Path, result: Localization, files: dict[str, Path]) -> dict[str, Any]:
@@ -208,8 +276,7 @@ def _row(photo: Path, result: Localization, files: dict[str, Path]) -> dict[str,
         "fake_probability": round(result.fake_probability, 6),
         "whole_image": result.whole_image,
         "faces": [
-            {"box": list(face.box), "fake_probability": round(face.fake_probability, 6)}
-            for face in result.faces
+            {"box": list(face.box), "fake_probability": round(face.fake_probability, 6)} for face in result.faces
         ],
         "map_mean": round(float(result.fakeness_map.mean()), 6),
         "map_peak": round(float(result.fakeness_map.max()), 6),
@@ -240,9 +307,7 @@ def _table(*columns: str) -> Any:
 
     table = Table()
     for index, column in enumerate(columns):
-        table.add_column(
-            column, overflow="fold", justify="left" if index in (0, len(columns) - 1) else "right"
-        )
+        table.add_column(column, overflow="fold", justify="left" if index in (0, len(columns) - 1) else "right")
     return table
 
 

@@ -76,18 +76,11 @@ def test_truncated_file(tmp_path: Path, suffix: str, share: float) -> None:
 def test_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def png(width: int, height: int) -> Path:
         def chunk(name: bytes, content: bytes) -> bytes:
-            return (
-                struct.pack(">I", len(content))
-                + name
-                + content
-                + struct.pack(">I", zlib.crc32(name + content))
-            )
+            return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
         header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
         path = tmp_path / f"{width}.png"
-        path.write_bytes(
-            b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-        )
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
         return path
 
     def refuse(*_: object) -> None:
@@ -205,9 +198,7 @@ def test_write_map_and_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_nothing_half_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
-) -> None:
+def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
     write_png(tmp_path / "a.png", noise(4, 4, 1))
     before = (tmp_path / "a.png").read_bytes()
 

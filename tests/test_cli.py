@@ -57,9 +57,7 @@ def test_help_imports_no_torch() -> None:
         "assert not heavy, heavy\n"
         "print('SECONDS', time.perf_counter() - start)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     for command in ("demo", "locate", "models"):
         assert command in done.stdout
@@ -161,9 +159,7 @@ def test_output_that_cannot_be_written(photos: Path) -> None:
 
 def test_unknown_model(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fakelocator_zoo, "from_pretrained", zoo.from_pretrained)
-    code, _, stderr = locate(
-        photos, "--out", tmp_path / "out", "--model", "fakelocator_mobilenetv4_conv_smal.open"
-    )
+    code, _, stderr = locate(photos, "--out", tmp_path / "out", "--model", "fakelocator_mobilenetv4_conv_smal.open")
     assert code == 1
     assert "error: " in stderr
     assert "did you mean" in stderr or "fakelocator_" in stderr
@@ -177,9 +173,7 @@ def test_usage_errors(photos: Path) -> None:
     assert runner.invoke(cli.app, ["demo", "--part", "ear"]).exit_code == 2
 
 
-def test_interrupt_leaves_nothing_half_written(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupt_leaves_nothing_half_written(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(self: Image.Image, path: Path, *_: object, **__: object) -> None:
         Path(path).write_bytes(b"half")
         raise KeyboardInterrupt

@@ -36,7 +36,9 @@ class DemoResult:
     true_map: np.ndarray  #: (H, W) float32, |photo - manipulated|
     untouched: Localization  #: what the model says of ``photo``
     located: Localization  #: what the model says of ``manipulated``
+    face: Box  #: the face's box in ``photo``
     scores: dict[str, tuple[float, float]]  #: COSS and pixel AUC of the located map and of the trivial ones
+    face_scores: dict[str, tuple[float, float]]  #: the same inside the face's box alone
 
 
 def demo_photo() -> np.ndarray:
@@ -115,19 +117,20 @@ def trivial_maps(image: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def score(
-    fakeness: np.ndarray, manipulated: np.ndarray, true_map: np.ndarray, mask: np.ndarray, box: Box
+    fakeness: np.ndarray, manipulated: np.ndarray, true_map: np.ndarray, mask: np.ndarray, box: Box | None = None
 ) -> dict[str, tuple[float, float]]:
-    """(COSS, pixel AUC) of a located map and of the trivial maps, inside the face's box alone.
+    """(COSS, pixel AUC) of a located map (H, W) and of the trivial maps, against |real - fake| and ``mask`` >= 0.5.
 
-    All maps are compared on the box, since finding the face is no merit of the model: outside of it every
-    located map is 0 and right. For the AUC a pixel is fake where ``mask`` is at least a half.
+    Args:
+        box: compare inside it alone, and centre the Gaussian there. In the whole photo a located map earns
+            credit for finding the face, since outside of it every located map is 0 and right.
     """
-    place = np.s_[box[1] : box[3], box[0] : box[2]]
+    height, width = true_map.shape
+    left, top, right, bottom = box or (0, 0, width, height)
+    place = np.s_[top:bottom, left:right]
     maps = {"located": fakeness[place], **trivial_maps(manipulated[place])}
     painted = mask[place] >= 0.5
-    return {
-        name: (coss(values, true_map[place]), pixel_auc(values, painted)) for name, values in maps.items()
-    }
+    return {name: (coss(values, true_map[place]), pixel_auc(values, painted)) for name, values in maps.items()}
 
 
 def run_demo(localizer: Localizer, generator: nn.Module, part: str = "mouth") -> DemoResult:
@@ -140,26 +143,23 @@ def run_demo(localizer: Localizer, generator: nn.Module, part: str = "mouth") ->
     manipulated, mask = repaint(photo, part, generator)
     true_map = fakeness_map(photo, manipulated)
     untouched, located = localizer(photo), localizer(manipulated)
-    scores = score(located.fakeness_map, manipulated, true_map, mask, find_faces(photo)[0])
-    return DemoResult(photo, manipulated, true_map, untouched, located, scores)
+    face = find_faces(photo)[0]
+    scores = score(located.fakeness_map, manipulated, true_map, mask)
+    face_scores = score(located.fakeness_map, manipulated, true_map, mask, face)
+    return DemoResult(photo, manipulated, true_map, untouched, located, face, scores, face_scores)
 
 
 def demo_sheet(result: DemoResult) -> np.ndarray:
-    """One picture: photo, manipulated photo, true map, located map, overlay, with captions."""
+    """One picture of the face: photo, manipulated photo, true map, located map, overlay, with captions."""
     before, after = result.untouched.fake_probability, result.located.fake_probability
-    return side_by_side(
-        [
-            result.photo,
-            result.manipulated,
-            heat(result.true_map),
-            heat(result.located.fakeness_map),
-            render(result.located),
-        ],
-        [
-            f"photo (fake {before:.0%})",
-            f"manipulated (fake {after:.0%})",
-            "true map",
-            "located map",
-            "overlay",
-        ],
-    )
+    pictures = {
+        f"photo (fake {before:.0%})": result.photo,
+        f"manipulated (fake {after:.0%})": result.manipulated,
+        "true map": heat(result.true_map),
+        "located map": heat(result.located.fakeness_map),
+        "overlay": render(result.located),
+    }
+    left, top, right, bottom = result.face
+    margin = (right - left) // 6
+    view = np.s_[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+    return side_by_side([picture[view] for picture in pictures.values()], list(pictures))

@@ -77,9 +77,7 @@ def _propose(image: np.ndarray) -> list[tuple[np.ndarray, int]]:
         return []
     border = int(_SEARCH_BORDER * min(photo.size))
     small = np.pad(np.asarray(photo), ((border, border), (border, border), (0, 0)), mode="edge")
-    windows = (_windows(small, 1.15, _SMALLEST, min(small.shape[:2])) - border) * (
-        image.shape[1] / photo.width
-    )
+    windows = (_windows(small, 1.15, _SMALLEST, min(small.shape[:2])) - border) * (image.shape[1] / photo.width)
     return _group(windows)
 
 

@@ -132,9 +132,7 @@ def make_folder(folder: str | Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ImageError(
-            f"cannot write into {folder} ({error.strerror}); give another output folder"
-        ) from error
+        raise ImageError(f"cannot write into {folder} ({error.strerror}); give another output folder") from error
     return folder
 
 

@@ -38,9 +38,7 @@ def overlay(image: np.ndarray, fakeness_map: np.ndarray) -> np.ndarray:
         ValueError: where photo and map differ in size.
     """
     if image.shape[:2] != fakeness_map.shape:
-        raise ValueError(
-            f"the photo is {image.shape[:2]} and the map {fakeness_map.shape}; they must have one size"
-        )
+        raise ValueError(f"the photo is {image.shape[:2]} and the map {fakeness_map.shape}; they must have one size")
     opacity = (_strength(fakeness_map) * _OPACITY)[..., None]
     mixed = image * (1 - opacity) + heat(fakeness_map) * opacity
     return np.rint(mixed).astype(np.uint8)
@@ -69,9 +67,7 @@ def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], height: in
         ValueError: where there is no picture, or not one title for each.
     """
     if not images or len(images) != len(titles):
-        raise ValueError(
-            f"give one title for each picture, got {len(images)} pictures and {len(titles)} titles"
-        )
+        raise ValueError(f"give one title for each picture, got {len(images)} pictures and {len(titles)} titles")
     shown = [_at_height(Image.fromarray(image), height) for image in images]
     caption = 36
     width = sum(picture.width for picture in shown) + _MARGIN * (len(shown) + 1)

@@ -41,9 +41,7 @@ def predict_tiled(model: nn.Module, image: Tensor, tile: int = 768, overlap: int
     if image.ndim != 3 or image.shape[0] != 3 or image.numel() == 0:
         raise ValueError(f"image must be (3, H, W), got {tuple(image.shape)}")
     if tile % _GRID or tile < 4 * _GRID or not _GRID <= overlap <= tile // 2 - _GRID:
-        raise ValueError(
-            f"tile must be a multiple of 32 from 128 on, overlap 32 to tile / 2 - 32: {tile}, {overlap}"
-        )
+        raise ValueError(f"tile must be a multiple of 32 from 128 on, overlap 32 to tile / 2 - 32: {tile}, {overlap}")
     height, width = image.shape[1:]
     device = next(model.parameters(), torch.empty(0)).device
     rows, columns = _spans(height, tile, overlap), _spans(width, tile, overlap)
@@ -66,9 +64,7 @@ def predict_tiled(model: nn.Module, image: Tensor, tile: int = 768, overlap: int
                     full = F.interpolate(out.attention.float(), size, mode="bilinear", align_corners=False)
                     attention[top:bottom, left:right] += full[0, 0].cpu() * weight
     # Weights add up to one only within rounding.
-    return Prediction(
-        fakeness.clamp_(0, 1), probability, None if attention is None else attention.clamp_(0, 1)
-    )
+    return Prediction(fakeness.clamp_(0, 1), probability, None if attention is None else attention.clamp_(0, 1))
 
 
 def _spans(length: int, tile: int, overlap: int) -> list[tuple[int, int]]:

@@ -1,0 +1,51 @@
+"""What is in the wheel does what the README says: the default model finds what the demo's generator painted."""
+
+import numpy as np
+import pytest
+
+from fakelocator_zoo.generators.bank import load_generator
+from fakelocator_zoo.hub import bundled_file
+from fakelocator_zoo.inference.demo import DemoResult, demo_photo, repaint, run_demo
+from fakelocator_zoo.inference.localizer import Localizer
+from fakelocator_zoo.zoo import DEFAULT_MODEL
+
+PARTS = ("eyes", "mouth", "hair")
+
+
+@pytest.fixture(scope="module")
+def demos() -> dict[str, DemoResult]:
+    localizer = Localizer(DEFAULT_MODEL, device="cpu")
+    generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
+    return {part: run_demo(localizer, generator, part) for part in PARTS}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_located_map_beats_the_trivial_ones(demos, part):
+    scores = demos[part].scores
+    coss, auc = scores["located"]
+    for trivial in ("constant", "centred Gaussian", "high-pass"):
+        assert coss > scores[trivial][0] + 0.05, trivial
+        assert auc > scores[trivial][1] + 0.05, trivial
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_painted_part_is_the_brightest(demos, part):
+    result = demos[part]
+    painted = result.true_map > 0.01
+    left, top, right, bottom = result.face
+    inside = np.zeros_like(painted)
+    inside[top:bottom, left:right] = True
+    located = result.located.fakeness_map
+    assert located[painted].mean() > 2 * located[inside & ~painted].mean()
+
+
+def test_the_untouched_portrait_is_called_real(demos):
+    assert demos["mouth"].untouched.fake_probability < 0.5
+
+
+def test_repainting_leaves_the_rest_alone():
+    generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
+    photo = demo_photo()
+    manipulated, mask = repaint(photo, "mouth", generator)
+    assert np.array_equal(manipulated[mask == 0], photo[mask == 0])
+    assert not np.array_equal(manipulated[mask > 0.5], photo[mask > 0.5])
