@@ -103,7 +103,7 @@ def score(model: FakeLocator, data: Path, generator: str, names: list[str], chan
 @torch.inference_mode()
 def locate(model: FakeLocator, image: np.ndarray) -> tuple[np.ndarray, float]:
     """Fakeness map (H, W) and the margin by which an image (H, W, 3) uint8 is called fake."""
-    output = model(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)
+    output = model(torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255)
     return output.fakeness_map[0, 0].numpy(), float(output.logits[0, 1] - output.logits[0, 0])
 
 

@@ -18,9 +18,11 @@ RESULTS = Path(__file__).parent / "results"
 def provenance(seed: int | None = None) -> dict[str, Any]:
     """Where and how a result was measured."""
     packages = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "scikit-image", "numpy")
+    # Folders by name: where they lie on this machine is nobody's concern.
+    arguments = [f"DATA/{Path(each).name}" if Path(each).is_absolute() else each for each in sys.argv[1:]]
     return {
         "date": datetime.date.today().isoformat(),
-        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments]),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in packages},
