@@ -31,7 +31,7 @@ def fakeness_map(real: Tensor | np.ndarray | str | Path, fake: Tensor | np.ndarr
 
     >>> real = np.zeros((2, 2, 3), np.uint8)
     >>> fake = real.copy(); fake[0, 0] = (255, 0, 0)
-    >>> fakeness_map(real, fake).round(3).tolist()
+    >>> fakeness_map(real, fake).astype(float).round(3).tolist()
     [[0.333, 0.0], [0.0, 0.0]]
     """
     if isinstance(real, Tensor) and isinstance(fake, Tensor):

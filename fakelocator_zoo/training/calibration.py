@@ -49,6 +49,5 @@ def calibrate_decision(
             logits = model.classify(changed)[0].float()
             margins.append(float(logits[1] - logits[0]))
     shift = max(0.0, float(np.quantile(margins, 1 - false_alarms)))
-    bias = model.classification_head.linear.bias
-    bias += torch.tensor([shift / 2, -shift / 2], device=device)
+    model.classification_head.linear.bias.add_(torch.tensor([shift / 2, -shift / 2], device=device))
     return shift
