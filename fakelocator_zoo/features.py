@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -16,7 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from fakelocator_zoo.inference.images import ImageError
-from fakelocator_zoo.inference.localizer import _as_image
+from fakelocator_zoo.inference.localizer import as_image
+from fakelocator_zoo.model_files import write_whole
 
 if TYPE_CHECKING:
     from fakelocator_zoo.models.fakelocator import FakeLocator
@@ -173,7 +172,7 @@ def _batches(
     for index, photo in enumerate(track(photos, "features", console=console, transient=True, disable=not shown)):
         try:
             # Copied, so that no large photo is kept for its crop.
-            image = centre_crop(_as_image(photo), crop).copy()
+            image = centre_crop(as_image(photo), crop).copy()
         except ImageError as error:
             failures[index] = str(error)
             continue
@@ -243,10 +242,4 @@ def _write_cache(path: Path, features: Features, identity: dict[str, Any]) -> No
     header = {key: str(value) for key, value in identity.items()} | {"failures": json.dumps(features.failures)}
     content = save({"values": features.values, "rows": features.rows}, metadata=header)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(draft).replace(path)
-    finally:
-        Path(draft).unlink(missing_ok=True)
+    write_whole(path, content)

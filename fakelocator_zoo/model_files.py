@@ -156,6 +156,24 @@ def write_folder(folder: Path, tensors: Mapping[str, Tensor], texts: Mapping[str
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write one file, whole or not at all.
+
+    Raises:
+        OSError: where it cannot be written.
+    """
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(draft).chmod(0o666 & ~umask)  # mkstemp makes it private
+        Path(draft).replace(path)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+
+
 def download(repo: str, filename: str, options: dict[str, Any]) -> Path:
     """One file of a Hub repository, in its cache; ``options`` are those of ``hf_hub_download``.
 

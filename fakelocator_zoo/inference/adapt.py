@@ -10,8 +10,6 @@ import contextlib
 import csv
 import dataclasses
 import io
-import os
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -32,7 +30,7 @@ from fakelocator_zoo.clustering.separability import MIN_GAP
 from fakelocator_zoo.features import Features, extract_features, model_identity
 from fakelocator_zoo.inference.images import ImageError, make_folder, read_image, write_png
 from fakelocator_zoo.inference.localizer import Localization
-from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config
+from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 RESULTS, SCATTER, ADAPTER = "results.csv", "scatter.png", "adapter"
@@ -183,7 +181,7 @@ def adapt(
         warnings.simplefilter("ignore", ContradictoryLabelsWarning)
         clusters.fit(features.values, labelled_index=list(known), labelled_as=list(known.values()))  # type: ignore[arg-type]
     found = _adaptation(everything, features, clusters)
-    write_text(out / RESULTS, _csv(found))
+    write_whole(out / RESULTS, _csv(found).encode())
     write_png(out / SCATTER, scatter(found, list(known)))
     if clusters.separable_:
         about: dict[str, Any] = {**model_identity(model), "model": model_name, "crop": crop}
@@ -237,24 +235,6 @@ def scatter(found: Adaptation, labelled: Sequence[int] = ()) -> np.ndarray:
         draw.rectangle((frame[0] - 2, frame[1] - 2, frame[2] + 2, frame[3] + 2), outline=colours[row], width=3)
     _caption(draw, found)
     return np.asarray(picture)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all.
-
-    Raises:
-        OSError: where it cannot be written.
-    """
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(draft).chmod(0o666 & ~umask)  # mkstemp makes it private
-        Path(draft).replace(path)
-    finally:
-        Path(draft).unlink(missing_ok=True)
 
 
 def _adaptation(everything: Sequence[Path], features: Features, clusters: SingleSampleClustering) -> Adaptation:

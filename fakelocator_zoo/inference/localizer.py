@@ -87,7 +87,7 @@ class Localizer:
         Raises:
             ImageError: where a file cannot be read, or an array or tensor has another shape or range.
         """
-        image = _as_image(photo)
+        image = as_image(photo)
         height, width = image.shape[:2]
         boxes = face_finder.find_faces(image) if self.find_faces else []
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
@@ -121,7 +121,12 @@ class Localizer:
             return error
 
 
-def _as_image(photo: np.ndarray | Image.Image | Tensor | str | Path) -> np.ndarray:
+def as_image(photo: np.ndarray | Image.Image | Tensor | str | Path) -> np.ndarray:
+    """Anything that a :class:`Localizer` takes as an array (H, W, 3) uint8 RGB, upright.
+
+    Raises:
+        ImageError: where a file cannot be read, or an array or tensor has another shape or range.
+    """
     if isinstance(photo, str | Path):
         if Path(photo).is_dir():
             raise ImageError(f"{photo} is a folder; go through it with Localizer.folder")

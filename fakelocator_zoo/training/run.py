@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from fakelocator_zoo.data.pairs import PairCrops, match_pairs
 from fakelocator_zoo.data.photos import PhotoCrops, list_images
 from fakelocator_zoo.generators.bank import train_bank
+from fakelocator_zoo.model_files import write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.calibration import calibrate_decision
 from fakelocator_zoo.training.lightning import EpochOfCrops, FakeLocatorModule, SampleSheet
@@ -128,9 +129,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
             raise ValueError(f"{out} holds a run of another recipe; give another --out, or that recipe to resume it")
         return
     out.mkdir(parents=True, exist_ok=True)
-    temporary = record.with_suffix(".tmp")
-    temporary.write_text(json.dumps(recipe.to_dict(), indent=2), encoding="utf-8")
-    temporary.replace(record)
+    write_whole(record, json.dumps(recipe.to_dict(), indent=2).encode())
 
 
 def _data_sets(
