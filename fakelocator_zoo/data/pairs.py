@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fakelocator_zoo.data.photos import list_images
+from fakelocator_zoo.data.files import list_images
 from fakelocator_zoo.fakeness import fakeness_map
 
 
@@ -84,17 +84,30 @@ class PairCrops(Dataset[PairSample]):
                 f"{paths.real} is {real.shape[1]} x {real.shape[0]} pixels and {paths.fake} is "
                 f"{fake.shape[1]} x {fake.shape[0]}; a pair must have one size"
             )
-        both = np.stack([real, fake])
-        rows, columns = (max(0, self.size - side) for side in real.shape[:2])
-        if rows or columns:
-            both = np.pad(both, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="symmetric")
-        top = rng.integers(both.shape[1] - self.size + 1)
-        left = rng.integers(both.shape[2] - self.size + 1)
-        both = both[:, top : top + self.size, left : left + self.size]
-        if rng.random() < 0.5:
-            both = both[:, :, ::-1]
-        tensors = torch.from_numpy(both.copy()).permute(0, 3, 1, 2).float().div_(255)
+        crops = np.stack(crop_alike([real, fake], self.size, rng))
+        tensors = torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(255)
         return PairSample(tensors[0], tensors[1], fakeness_map(tensors[0], tensors[1]))
+
+
+def crop_alike(
+    images: Sequence[np.ndarray], size: int, rng: np.random.Generator, *, around: tuple[int, int] | None = None
+) -> list[np.ndarray]:
+    """The same random square of every image, mirrored left to right or not.
+
+    Args:
+        images: (H, W) or (H, W, C), all of one height and width; smaller ones are mirrored at their border to ``size``.
+        around: row and column of a pixel that the square holds.
+    """
+    rows, columns = (max(0, size - side) for side in images[0].shape[:2])
+    if rows or columns:
+        images = [np.pad(i, ((0, rows), (0, columns), (0, 0))[: i.ndim], mode="symmetric") for i in images]
+    lows, highs = [0, 0], [side - size for side in images[0].shape[:2]]
+    if around is not None:
+        lows = [max(0, place - size + 1) for place in around]
+        highs = [min(high, place) for high, place in zip(highs, around, strict=True)]
+    top, left = (int(rng.integers(low, high + 1)) for low, high in zip(lows, highs, strict=True))
+    crops = [image[top : top + size, left : left + size] for image in images]
+    return [crop[:, ::-1] for crop in crops] if rng.random() < 0.5 else crops
 
 
 def _read(path: Path) -> np.ndarray:

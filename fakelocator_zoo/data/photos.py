@@ -12,7 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jfif", ".gif"})
+from fakelocator_zoo.data.files import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from fakelocator_zoo.data.files import list_images as list_images
+
 _FILTERS = (
     Image.Resampling.BILINEAR,
     Image.Resampling.BICUBIC,
@@ -22,24 +24,6 @@ _FILTERS = (
 )
 
 
-def list_images(folders: Sequence[str | Path]) -> list[Path]:
-    """All image files below the folders (files are taken as they are), sorted by path.
-
-    Raises:
-        FileNotFoundError: where a path does not exist or holds no image.
-    """
-    found: list[Path] = []
-    for folder in map(Path, folders):
-        if not folder.exists():
-            raise FileNotFoundError(f"{folder} does not exist; give a folder of photos or a photo")
-        inside = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
-        images = [p for p in inside if p.suffix.lower() in IMAGE_SUFFIXES]
-        if not images:
-            raise FileNotFoundError(f"{folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        found += images
-    return found
-
-
 class PhotoCrops(Dataset[Tensor]):
     """Random square crops of real photos, scaled to one size; nothing in them was made by a generator.
 
@@ -47,7 +31,7 @@ class PhotoCrops(Dataset[Tensor]):
     filter, compressed or not afterwards; so that "real" is wide and no single history names it.
 
     Args:
-        paths: photo files; decoded once and kept in memory as uint8.
+        paths: photo files; decoded once and kept in memory as uint8. One named twice comes twice as often.
         size: side of a crop in pixels.
         length: crops an epoch.
         seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone, whatever the number of workers.
@@ -60,12 +44,14 @@ class PhotoCrops(Dataset[Tensor]):
         if not paths:
             raise ValueError("no photos given")
         self.size, self.length, self.seed, self.epoch = size, length, seed, 0
-        self.photos: list[np.ndarray] = []
+        decoded: dict[Path, np.ndarray] = {}
         for path in paths:
-            with Image.open(path) as image:
-                rgb = image.convert("RGB")
-                rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-                self.photos.append(np.asarray(rgb))
+            if path not in decoded:
+                with Image.open(path) as image:
+                    rgb = image.convert("RGB")
+                    rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+                    decoded[path] = np.asarray(rgb)
+        self.photos = [decoded[path] for path in paths]
 
     def __len__(self) -> int:
         return self.length

@@ -13,13 +13,20 @@ import yaml
 
 @dataclass(frozen=True)
 class DataRecipe:
-    """Where real photos, or pairs, are; paths are relative to the ``--data`` folder."""
+    """Where real photos, pairs, or a data set are; paths are relative to the ``--data`` folder."""
 
     photos: tuple[str, ...] = ()  #: folders of real photos, from which generators make the fakes
     pairs_real: str | None = None  #: a folder of real images ...
     pairs_fake: str | None = None  #: ... and their manipulated versions under the same names
+    dataset: str | None = None  #: a data set as ``fakelocator data check`` shows it
+    layout: str | None = None  #: of the data set; None recognises it
+    methods: tuple[str, ...] = ()  #: of the data set; none takes all
+    split: str | None = None  #: of the data set, such as train, validated on its val; None takes all of it
+    compression: str | None = None  #: of FaceForensics++
+    frames_per_video: int = 8  #: of the data set, evenly spaced
     size: int = 128  #: side of the training crops in pixels
-    validation_share: float = 0.1  #: of photos or pairs, the last by name, never trained on
+    #: of photos or pairs, the last by name, or of a data set's people: never trained on
+    validation_share: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -103,10 +110,17 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
     """A recipe from nested dictionaries; see :func:`load_recipe` for the errors."""
     recipe: Recipe = _parse(Recipe, values, "")
     data = recipe.data
-    if bool(data.photos) == bool(data.pairs_real):
-        raise ValueError("data needs either photos, or pairs_real with pairs_fake")
+    if sum(map(bool, (data.photos, data.pairs_real, data.dataset))) != 1:
+        raise ValueError("data needs either photos, or pairs_real with pairs_fake, or dataset")
     if bool(data.pairs_real) != bool(data.pairs_fake):
         raise ValueError("data.pairs_real and data.pairs_fake come together")
+    for name in ("layout", "methods", "split", "compression"):
+        if getattr(data, name) and not data.dataset:
+            raise ValueError(f"data.{name} belongs to data.dataset, which is not given")
+    if data.frames_per_video < 1:
+        raise ValueError("data.frames_per_video must be at least 1")
+    if not 0 < data.validation_share < 1:
+        raise ValueError("data.validation_share must lie between 0 and 1")
     if recipe.optimisation.batch_size < 2 or recipe.optimisation.batch_size % 2:
         raise ValueError("optimisation.batch_size must be even: half real, half fake")
     if data.size < 32 or data.size % 2:

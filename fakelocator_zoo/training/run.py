@@ -15,8 +15,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, Dataset
 
+from fakelocator_zoo.data.frames import is_video
+from fakelocator_zoo.data.index_crops import IndexCrops
+from fakelocator_zoo.data.layouts import read_index
 from fakelocator_zoo.data.pairs import PairCrops, match_pairs
 from fakelocator_zoo.data.photos import PhotoCrops, list_images
+from fakelocator_zoo.data.splits import training_and_validation
 from fakelocator_zoo.generators.bank import train_bank
 from fakelocator_zoo.model_files import write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
@@ -147,6 +151,8 @@ def _data_sets(
             training,
             validation,
         )
+    if options.dataset:
+        return *_index_crops(recipe, data / options.dataset, report), [], []
     assert options.pairs_real is not None and options.pairs_fake is not None
     pairs, unmatched = match_pairs(data / options.pairs_real, data / options.pairs_fake)
     for path in unmatched:
@@ -159,6 +165,29 @@ def _data_sets(
         [],
         [],
     )
+
+
+def _index_crops(recipe: Recipe, dataset: Path, report: Callable[[str], None]) -> tuple[IndexCrops, IndexCrops]:
+    options, batch = recipe.data, recipe.optimisation.batch_size
+    index = read_index(dataset, options.layout, compression=options.compression)
+    for note in index.notes:
+        report(note)
+    if index.unmatched:
+        report(f"{len(index.unmatched)} files without a partner or a place; fakelocator data check lists them")
+    if options.split is None and any(sample.split == "test" for sample in index.samples):
+        report("its official test split is trained on too; data.split: train in the recipe leaves it out")
+    training, validation = training_and_validation(
+        index, options.methods, options.split, share=options.validation_share, seed=recipe.seed
+    )
+    if any(is_video(path) for sample in training for path in sample.files):
+        report("videos are decoded anew for every crop; fakelocator data extract writes frames, which are much faster")
+    length, frames = batch // 2 * recipe.optimisation.steps_per_epoch, options.frames_per_video
+    crops = (
+        IndexCrops(training, options.size, length, seed=recipe.seed, frames_per_video=frames),
+        IndexCrops(validation, options.size, 2 * batch, seed=recipe.seed + 1, frames_per_video=frames),
+    )
+    report(f"{len(crops[0].fakes)} fakes to train on, {len(crops[1].fakes)} to validate on")
+    return crops
 
 
 def _split(items: list[T], share: float) -> tuple[list[T], list[T]]:

@@ -1,0 +1,177 @@
+"""FaceForensics++ (and DeepFakeDetection, which lies in the same folders): videos, or frames extracted from them.
+
+Convention: ``original_sequences/{youtube,actors}/<compression>/videos/000.mp4`` and
+``manipulated_sequences/<method>/<compression>/videos/000_003.mp4``, of which 000 gave the pictures and 003 the face;
+masks, white where fake, in ``manipulated_sequences/<method>/masks/``; the official splits in train.json, val.json and
+test.json.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from fakelocator_zoo.data.clips import Clips, read_clips
+from fakelocator_zoo.data.files import subfolders
+from fakelocator_zoo.data.index import REAL, DataIndex, Sample, Unmatched, lacking
+
+#: Best known first: papers report c23 unless they say otherwise.
+COMPRESSIONS = ("c23", "raw", "c40")
+METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
+_ACTORS_METHOD = "DeepFakeDetection"
+_VIDEO_COUNT = 1000
+
+
+class _Name(NamedTuple):
+    real: str  #: name of the video that gave the pictures
+    identities: tuple[str, ...]
+
+
+def is_faceforensics(root: Path) -> bool:
+    """Whether the folder is a FaceForensics++, whole or in part."""
+    return (root / "original_sequences").is_dir() or (root / "manipulated_sequences").is_dir()
+
+
+def read_faceforensics(root: str | Path, compression: str | None = None) -> DataIndex:
+    """Index a FaceForensics++; whatever part of it is there.
+
+    Args:
+        compression: ``c23``, ``raw`` or ``c40``; None takes the first of these that is there.
+
+    Raises:
+        ValueError: a compression that is not there, or a list of splits that is not one.
+    """
+    root = Path(root)
+    sources = subfolders(root / "original_sequences") | subfolders(root / "manipulated_sequences")
+    present = [level for level in COMPRESSIONS if any((folder / level).is_dir() for folder in sources.values())]
+    if not present or (compression is not None and compression not in present):
+        wanted = compression or " or ".join(COMPRESSIONS)
+        found = f"it has {', '.join(present)}" if present else "expected such as original_sequences/youtube/c23/videos"
+        raise ValueError(f"{root} holds nothing of compression {wanted}; {found}")
+    level = compression or present[0]
+    split_of, notes = _read_splits(root)
+    if len(present) > 1:
+        notes.append(f"compression {level} is used; {', '.join(present)} are there")
+
+    samples: list[Sample] = []
+    unmatched: list[Unmatched] = []
+    reals: dict[str, Clips] = {}
+    for source, parse in (("youtube", _youtube_name), ("actors", _actors_name)):
+        reals[source] = clips = read_clips(root / "original_sequences" / source / level)
+        unmatched += clips.unmatched
+        notes += clips.notes
+        for name, path in clips.by_name.items():
+            parsed = parse(name)
+            if parsed is None:
+                unmatched.append(Unmatched(path, f"not named as a video of {source}"))
+            else:
+                split = split_of.get(name)
+                samples.append(Sample(REAL, real=path, split=split, identities=parsed.identities))
+    for method, folder in subfolders(root / "manipulated_sequences").items():
+        of_actors = method == _ACTORS_METHOD
+        parse = _actors_fake_name if of_actors else _youtube_fake_name
+        fakes = _read_method(folder, level, parse, reals["actors" if of_actors else "youtube"], split_of)
+        samples += fakes.samples
+        unmatched += fakes.unmatched
+        notes += fakes.notes
+    return DataIndex("faceforensics", root, samples, unmatched, notes + _missing(samples, set(split_of)))
+
+
+def _read_method(
+    folder: Path, level: str, parse: Callable[[str], _Name | None], reals: Clips, split_of: dict[str, str]
+) -> DataIndex:
+    method = folder.name
+    clips = read_clips(folder / level)
+    unmatched, notes = list(clips.unmatched), list(clips.notes)
+    masks = _read_masks(folder, level, clips)
+    samples: list[Sample] = []
+    for name, path in clips.by_name.items():
+        parsed = parse(name)
+        if parsed is None:
+            unmatched.append(Unmatched(path, f"not named as a fake of {method}"))
+            continue
+        real = None
+        if not clips.cropped and not reals.cropped:
+            real = reals.by_name.get(parsed.real)
+            if real is None:
+                unmatched.append(Unmatched(path, f"its real video {parsed.real} is not there"))
+        # Both people of a swap are in one official split; if a copy says otherwise, that is a leak to be shown.
+        split = next((split_of[person] for person in parsed.identities if person in split_of), None)
+        samples.append(Sample(method, real, path, masks.pop(name, None), split, parsed.identities))
+    unmatched += [Unmatched(path, f"a mask, but {method} has no fake of this name") for path in masks.values()]
+    unknown = sum(not sample.usable for sample in samples)
+    if unknown:
+        notes.append(f"{method}: {unknown} fakes have neither their real video nor a mask, and are not used")
+    return DataIndex("faceforensics", folder, samples, unmatched, notes)
+
+
+def _read_masks(folder: Path, level: str, clips: Clips) -> dict[str, Path]:
+    """Masks by the name of the fake; those beside frames are cropped as the frames are."""
+    beside = subfolders(folder / level / "masks")
+    if clips.cropped:
+        return beside
+    whole = read_clips(folder / "masks").by_name
+    cropped_too = (folder / level / "landmarks").is_dir()
+    return whole if cropped_too else whole | {name: path for name, path in beside.items() if name in clips.by_name}
+
+
+def _read_splits(root: Path) -> tuple[dict[str, str], list[str]]:
+    """Video -> split, of the official lists, and what is to be said of them."""
+    split_of: dict[str, str] = {}
+    absent = []
+    for split in ("train", "val", "test"):
+        path = next((p for p in (root / f"{split}.json", root / "splits" / f"{split}.json") if p.is_file()), None)
+        if path is None:
+            absent.append(f"{split}.json")
+            continue
+        try:
+            pairs = json.loads(path.read_text(encoding="utf-8"))
+            names = [str(name) for first, second in pairs for name in (first, second)]
+        except (ValueError, TypeError) as error:
+            raise ValueError(f'{path} is no list of pairs such as [["953", "974"], ...] ({error})') from None
+        for name in names:
+            if split_of.setdefault(name, split) != split:
+                raise ValueError(f"{path} lists video {name}, which {split_of[name]}.json lists too")
+    notes = [f"{' and '.join(absent)} not there: the official lists, part of the download"] if absent else []
+    return split_of, notes
+
+
+def _missing(samples: list[Sample], listed: set[str]) -> list[str]:
+    """What a whole copy would have besides; by name where the official lists are there."""
+    notes = []
+    here: dict[str, set[str]] = {}
+    for sample in samples:
+        here.setdefault(sample.method, set()).add(sample.identities[0])
+    reals = {name for name in here.get(REAL, set()) if len(name) == 3}
+    total = len(listed) or _VIDEO_COUNT
+    everything = {method: here.get(method, set()) for method in METHODS} | {REAL: reals}
+    for method, targets in everything.items():
+        if not targets:
+            notes.append(f"{method}: none there")
+        elif listed:
+            notes += lacking(method, sorted(listed - targets), total)
+        elif len(targets) < total:
+            notes.append(f"{method}: {len(targets)} of {total} there")
+    return notes
+
+
+def _youtube_name(name: str) -> _Name | None:
+    return _Name(name, (name,)) if re.fullmatch(r"\d{3}", name) else None
+
+
+def _youtube_fake_name(name: str) -> _Name | None:
+    found = re.fullmatch(r"(\d{3})_(\d{3})", name)
+    return _Name(found[1], (found[1], found[2])) if found else None
+
+
+def _actors_name(name: str) -> _Name | None:
+    found = re.fullmatch(r"(\d{2})__.+", name)
+    return _Name(name, (f"actor {found[1]}",)) if found else None
+
+
+def _actors_fake_name(name: str) -> _Name | None:
+    found = re.fullmatch(r"(\d{2})_(\d{2})__(.+)__\w{8}", name)
+    return _Name(f"{found[1]}__{found[3]}", (f"actor {found[1]}", f"actor {found[2]}")) if found else None

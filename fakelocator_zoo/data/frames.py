@@ -1,0 +1,169 @@
+"""Frames by number, from a video, from a folder of extracted frames, or from an image, which has frame 0 alone."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fakelocator_zoo.data.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from fakelocator_zoo.inference.images import read_image
+
+_NUMBER = re.compile(r"(\d+)$")
+
+
+def is_video(path: Path) -> bool:
+    """Whether the name is that of a video file."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def frame_numbers(path: Path) -> list[int]:
+    """The frames that a video, a folder of frames or an image has, ascending.
+
+    Raises:
+        ValueError: a damaged video, or a folder without numbered frames.
+        ImportError: a video, and PyAV is not installed.
+    """
+    if path.is_dir():
+        return sorted(_frame_files(path))
+    return list(range(len(_video_times(path).times))) if is_video(path) else [0]
+
+
+def shared_frames(paths: Sequence[Path], count: int) -> list[int]:
+    """``count`` evenly spaced numbers of frames that all the paths have; all of them where there are fewer.
+
+    Raises:
+        ValueError: where they have no frame in common, and as :func:`frame_numbers`.
+    """
+    shared = sorted(set.intersection(*(set(frame_numbers(path)) for path in paths)))
+    if not shared:
+        raise ValueError(f"{' and '.join(map(str, paths))} have no frame of the same number")
+    return [shared[i] for i in evenly_spaced(len(shared), count)]
+
+
+def evenly_spaced(total: int, count: int) -> list[int]:
+    """The middles of ``count`` equal parts of range(total); all of it where ``count`` is larger.
+
+    >>> evenly_spaced(100, 4)
+    [12, 37, 62, 87]
+    """
+    if count >= total:
+        return list(range(total))
+    return [(2 * i + 1) * total // (2 * count) for i in range(count)]
+
+
+def read_frames(path: Path, numbers: Sequence[int]) -> list[np.ndarray]:
+    """Frames as uint8 RGB (H, W, 3), in the order asked for; of a video no more is decoded than they need.
+
+    Raises:
+        ValueError: a damaged file, or a number that it does not have.
+        ImportError: a video, and PyAV is not installed.
+    """
+    if path.is_dir():
+        files = _frame_files(path)
+        for number in numbers:
+            if number not in files:
+                raise ValueError(f"{path} has no frame {number}")
+        return [read_image(files[number]) for number in numbers]
+    if is_video(path):
+        decoded = _decode(path, numbers)
+        return [decoded[number] for number in numbers]
+    return [read_image(path) for _ in numbers]
+
+
+def _frame_files(folder: Path) -> dict[int, Path]:
+    found = {}
+    for path in folder.iterdir():
+        number = _NUMBER.search(path.stem)
+        if number and path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            found[int(number[1])] = path
+    if not found:
+        raise ValueError(f"{folder} holds no frames such as 010.png")
+    return found
+
+
+class _VideoTimes(NamedTuple):
+    times: list[int]  #: when each frame is shown, ascending; numbers alone where the file does not say
+    key_times: list[int]  #: where decoding can start; empty where the file does not say
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The container of a video that has pictures; whatever goes wrong inside is one sentence."""
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError(f"videos need the extra: pip install 'fakelocator-zoo[video]' ({error})") from error
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise ValueError(f"{path} holds no pictures; give a video")
+            yield container
+    except av.FFmpegError as error:
+        raise ValueError(f"{path} is damaged or no video ({error.strerror}); copy or download it again") from None
+
+
+@lru_cache(maxsize=512)
+def _video_times(path: Path) -> _VideoTimes:
+    # Packets are read, not decoded: exact for any frame rate, where the count in the header may be wrong.
+    with _opened(path) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size and not packet.is_discard]
+        if not packets:
+            raise ValueError(f"{path} holds no frames; copy or download it again")
+        if any(packet.pts is None for packet in packets):
+            return _VideoTimes(list(range(len(packets))), [])
+        return _VideoTimes(
+            sorted(packet.pts for packet in packets), sorted(packet.pts for packet in packets if packet.is_keyframe)
+        )
+
+
+def _decode(path: Path, numbers: Sequence[int]) -> dict[int, np.ndarray]:
+    times, key_times = _video_times(path)
+    for number in numbers:
+        if not 0 <= number < len(times):
+            raise ValueError(f"{path} has no frame {number}; it has {len(times)}")
+    if key_times:
+        found = _decode_from_key_frames(path, sorted(set(numbers)), times, key_times)
+        if found is not None:
+            return found
+    return _decode_in_order(path, set(numbers))
+
+
+def _decode_from_key_frames(
+    path: Path, numbers: Sequence[int], times: Sequence[int], key_times: Sequence[int]
+) -> dict[int, np.ndarray] | None:
+    """The frames, or None where seeking does not land where the file says."""
+    found: dict[int, np.ndarray] = {}
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        frames, position = None, None
+        for number in numbers:
+            start = key_times[max(0, bisect_right(key_times, times[number]) - 1)]
+            if frames is None or position is None or start > position:
+                container.seek(start, stream=stream)
+                frames = container.decode(stream)
+            for frame in frames:
+                position = frame.pts
+                if position is None or position >= times[number]:
+                    break
+            if position != times[number]:
+                return None
+            found[number] = frame.to_ndarray(format="rgb24")
+    return found
+
+
+def _decode_in_order(path: Path, numbers: set[int]) -> dict[int, np.ndarray]:
+    found: dict[int, np.ndarray] = {}
+    with _opened(path) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number in numbers:
+                found[number] = frame.to_ndarray(format="rgb24")
+                if len(found) == len(numbers):
+                    return found
+    raise ValueError(f"{path} is cut off before frame {max(numbers)}; copy or download it again")

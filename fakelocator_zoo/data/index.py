@@ -1,0 +1,135 @@
+"""What every reader of a data set returns: its samples, what it could not place, and what it lacks."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+#: The method of images that nobody manipulated.
+REAL = "real"
+
+#: How data sets call their splits -> how they are called here.
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "eval": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+class Sample(NamedTuple):
+    """A real image or a fake; a path is an image, a video, or a folder of numbered frames of one.
+
+    A fake's true map is, in this order: |real - fake| where ``real`` is there (and within ``mask``, if there is
+    one, since compression changes the rest too); the grey ``mask``; ones where it was made ``whole``.
+    """
+
+    method: str  #: the manipulation, as the data set calls it; ``real`` where there is none
+    real: Path | None = None  #: of a fake: what it was made from, the same pixel at the same place
+    fake: Path | None = None
+    mask: Path | None = None  #: white is fake, whatever the data set says
+    split: str | None = None  #: train, val, test; None where the data set has no opinion
+    identities: tuple[str, ...] = ()  #: the people in it, two for a face swap; they tie samples to one split
+    whole: bool = False  #: every pixel was made by the generator
+
+    @property
+    def usable(self) -> bool:
+        """Whether its true map is known; a real image's is empty."""
+        return self.fake is None or self.real is not None or self.mask is not None or self.whole
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Its images, videos or folders of frames."""
+        return tuple(path for path in (self.real, self.fake, self.mask) if path is not None)
+
+
+class Unmatched(NamedTuple):
+    """A file that is no part of a sample, or a fake whose real image is not there."""
+
+    path: Path
+    reason: str
+
+
+class DataIndex(NamedTuple):
+    """A data set as it lies on the disk. Reals stand as samples of their own, be they part of pairs or not."""
+
+    layout: str
+    root: Path
+    samples: list[Sample]
+    unmatched: list[Unmatched]
+    notes: list[str]  #: what is missing, and what was decided; a sentence each
+
+    @property
+    def methods(self) -> list[str]:
+        """The manipulations, sorted."""
+        return sorted({sample.method for sample in self.samples if sample.fake is not None})
+
+    def select(self, methods: Collection[str] = (), split: str | None = None) -> list[Sample]:
+        """The usable samples of a split, fakes of the given methods alone (none given: all), and all reals.
+
+        Raises:
+            ValueError: for a method or split that is not there; says which are.
+        """
+        for method in methods:
+            if method not in self.methods:
+                near = difflib.get_close_matches(method, self.methods, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self.methods) or 'none'}"
+                raise ValueError(f"{self.root} has no fakes of method {method!r}; {hint}")
+        splits = sorted({sample.split for sample in self.samples if sample.split is not None})
+        if split is not None and split not in splits:
+            known = f"there are {', '.join(splits)}" if splits else "its samples are in none; leave the split out"
+            raise ValueError(f"{self.root} has no split {split!r}; {known}")
+        return [
+            sample
+            for sample in self.samples
+            if sample.usable
+            and (split is None or sample.split == split)
+            and (sample.fake is None or not methods or sample.method in methods)
+        ]
+
+
+class Count(NamedTuple):
+    """How many samples of one split and method there are, and what is known of them."""
+
+    split: str | None
+    method: str
+    samples: int
+    paired: int
+    masked: int
+    whole: int
+    usable: int
+
+
+def count_samples(samples: Iterable[Sample]) -> list[Count]:
+    """One count for each split and method, reals first in every split."""
+    groups: dict[tuple[str | None, str], list[Sample]] = {}
+    for sample in samples:
+        groups.setdefault((sample.split, sample.method), []).append(sample)
+    order = ["train", "val", "test", None]
+    return [
+        Count(
+            split,
+            method,
+            len(group),
+            sum(sample.real is not None and sample.fake is not None for sample in group),
+            sum(sample.mask is not None for sample in group),
+            sum(sample.whole for sample in group),
+            sum(sample.usable for sample in group),
+        )
+        for (split, method), group in sorted(
+            groups.items(), key=lambda item: (order.index(item[0][0]), item[0][1] != REAL, item[0][1])
+        )
+    ]
+
+
+def lacking(what: str, missing: Sequence[str], total: int) -> list[str]:
+    """At most one note: how many of ``total`` are missing, and one of them by name."""
+    if not missing:
+        return []
+    return [f"{what}: {len(missing)} of {total} missing, such as {min(missing)}"]

@@ -1,0 +1,115 @@
+"""Training crops from any indexed data set: images, frames or videos, with the true map of each fake."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from fakelocator_zoo.data.frames import read_frames, shared_frames
+from fakelocator_zoo.data.index import Sample
+from fakelocator_zoo.data.pairs import PairSample, crop_alike
+from fakelocator_zoo.fakeness import fakeness_map
+
+_ATTEMPTS = 20
+
+
+class IndexCrops(Dataset[PairSample]):
+    """Random crops at native resolution of a real and a fake image each; every fake crop holds some of what is fake.
+
+    Of a pair both come from the same place of the same frame; a fake without a real partner comes with any real
+    image. A file that cannot be read is named once in a warning, and another sample takes its place.
+
+    Args:
+        samples: of :meth:`DataIndex.select`; fakes, and reals too unless all fakes are pairs.
+        size: side of a crop; smaller images are mirrored at their border to this size.
+        length: crops an epoch.
+        seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone.
+        frames_per_video: so many evenly spaced frames of each video are used, the same of real, fake and mask.
+
+    Raises:
+        ValueError: where fakes, or the reals that they need, are missing.
+    """
+
+    def __init__(
+        self, samples: Sequence[Sample], size: int, length: int, *, seed: int = 0, frames_per_video: int = 8
+    ) -> None:
+        self.fakes = [sample for sample in samples if sample.fake is not None and sample.usable]
+        self.reals = [sample.real for sample in samples if sample.fake is None and sample.real is not None]
+        if not self.fakes:
+            raise ValueError("no fakes whose true map is known: nothing to train on")
+        if not self.reals and any(sample.real is None for sample in self.fakes):
+            raise ValueError("fakes that are not paired need real images beside them, and there are none")
+        self.size, self.length, self.seed, self.epoch = size, length, seed, 0
+        self.frames_per_video = frames_per_video
+        self._told: set[str] = set()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> PairSample:
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        for _ in range(_ATTEMPTS):
+            sample = self.fakes[rng.integers(len(self.fakes))]
+            try:
+                crops = self._paired(sample, rng) if sample.real is not None else self._unpaired(sample, rng)
+            except (ValueError, OSError) as error:
+                if str(error) not in self._told:
+                    self._told.add(str(error))
+                    warnings.warn(f"{error}; left out", stacklevel=2)
+                continue
+            real, fake, truth = (torch.from_numpy(np.ascontiguousarray(crop)) for crop in crops)
+            return PairSample(real.permute(2, 0, 1).div(255), fake.permute(2, 0, 1).div(255), truth[None].float())
+        raise ValueError(
+            f"{_ATTEMPTS} samples in a row cannot be read, such as {sample.fake}; run: fakelocator data check"
+        )
+
+    def _paired(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        real, fake, *masks = self._frame(sample.files, rng)
+        truth = fakeness_map(real, fake)
+        if masks:
+            # Compression changes every pixel a little; outside the mask nothing was painted.
+            truth = truth * (_unit_mask(masks[0]) > 0)
+        if not truth.any():
+            raise ValueError(f"a frame of {sample.fake} does not differ from {sample.real}")
+        real, fake, truth = crop_alike([real, fake, truth], self.size, rng, around=_changed_pixel(truth, rng))
+        return real, fake, truth
+
+    def _unpaired(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        fake, *masks = self._frame(sample.files, rng)
+        truth = np.ones(fake.shape[:2], np.float32) if sample.whole else _unit_mask(masks[0])
+        if not truth.any():
+            raise ValueError(f"a mask of {sample.fake} is empty")
+        fake, truth = crop_alike([fake, truth], self.size, rng, around=_changed_pixel(truth, rng))
+        [real] = self._frame([self.reals[rng.integers(len(self.reals))]], rng)
+        [real] = crop_alike([real], self.size, rng)
+        return real, fake, truth
+
+    def _frame(self, paths: Sequence[Path], rng: np.random.Generator) -> list[np.ndarray]:
+        """The same random frame of each path."""
+        number = int(rng.choice(shared_frames(paths, self.frames_per_video)))
+        frames = [read_frames(path, [number])[0] for path in paths]
+        for path, frame in zip(paths, frames, strict=True):
+            if frame.shape != frames[0].shape:
+                raise ValueError(
+                    f"{paths[0]} is {frames[0].shape[1]} x {frames[0].shape[0]} pixels and {path} is "
+                    f"{frame.shape[1]} x {frame.shape[0]}; a pair must have one size"
+                )
+        return frames
+
+
+def _unit_mask(mask: np.ndarray) -> np.ndarray:
+    """A mask (H, W, 3) uint8 as float32 (H, W) in [0, 1]; one of zeros and ones counts as black and white."""
+    grey = mask.mean(axis=-1, dtype=np.float32)
+    return grey if mask.max() <= 1 else grey / 255
+
+
+def _changed_pixel(truth: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+    """Row and column of one of the pixels that are changed at least half as much as the one changed most."""
+    changed = np.flatnonzero(truth >= truth.max() / 2)
+    row, column = divmod(int(changed[rng.integers(len(changed))]), truth.shape[1])
+    return row, column
