@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from sklearn.metrics import roc_auc_score
+from skimage.metrics import mean_squared_error, structural_similarity
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+#: What :func:`psnr` gives for two equal maps, and at most: infinity would ruin every mean.
+MAX_PSNR = 100.0
+#: The side of SSIM's Gaussian window (sigma 1.5); smaller maps have no SSIM.
+SSIM_WINDOW = 11
 
 
 def coss(predicted: np.ndarray, true: np.ndarray) -> float:
@@ -35,12 +41,80 @@ def pixel_auc(predicted: np.ndarray, mask: np.ndarray) -> float:
     Raises:
         ValueError: where the mask is all fake or all real; such an image has no pixel AUC.
     """
-    _check_same(predicted, mask)
-    if mask.dtype != np.bool_:
-        raise ValueError(f"the mask must be boolean, got {mask.dtype}; threshold it where it is read")
-    if mask.all() or not mask.any():
-        raise ValueError("pixel AUC needs both fake and real pixels; this mask has one kind only")
+    _check_both_kinds("pixel AUC", predicted, mask)
     return float(roc_auc_score(mask.ravel(), predicted.ravel()))
+
+
+def pixel_ap(predicted: np.ndarray, mask: np.ndarray) -> float:
+    """Average precision over pixels, not interpolated; a map that says nothing gets the share of fake pixels.
+
+    Args:
+        predicted: (H, W).
+        mask: (H, W) bool, True = fake.
+
+    Raises:
+        ValueError: where the mask is all fake or all real; such an image has no pixel AP.
+    """
+    _check_both_kinds("pixel AP", predicted, mask)
+    return float(average_precision_score(mask.ravel(), predicted.ravel()))
+
+
+def l1(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Mean absolute difference of two maps (H, W)."""
+    _check_same(predicted, true)
+    return float(np.abs(_flat(predicted) - _flat(true)).mean())
+
+
+def psnr(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two maps (H, W) in [0, 1], in dB; at most :data:`MAX_PSNR`."""
+    _check_same(predicted, true)
+    error = mean_squared_error(true, predicted)
+    return float(min(MAX_PSNR, -10 * np.log10(error))) if error > 0 else MAX_PSNR
+
+
+def ssim(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Structural similarity of two maps (H, W) in [0, 1], mean over the places where its Gaussian window fits.
+
+    That is scikit-image's, and kornia's with padding "valid"; torchmetrics pads, and differs at the border.
+    Two empty maps are alike and score 1.
+
+    Raises:
+        ValueError: where a side is below :data:`SSIM_WINDOW`.
+    """
+    _check_same(predicted, true)
+    if min(true.shape) < SSIM_WINDOW:
+        raise ValueError(f"SSIM needs maps of at least {SSIM_WINDOW} x {SSIM_WINDOW} pixels, got {true.shape}")
+    return float(
+        structural_similarity(
+            true.astype(np.float64),
+            predicted.astype(np.float64),
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+    )
+
+
+def pixel_accuracy(predicted: np.ndarray, mask: np.ndarray) -> float:
+    """Share of pixels on which two boolean masks (H, W), True = fake, agree; the threshold is the caller's."""
+    _check_masks(predicted, mask)
+    return float((predicted == mask).mean())
+
+
+def iinc(predicted: np.ndarray, mask: np.ndarray) -> float:
+    """Inverse intersection non-containment of two boolean masks (H, W), True = fake: 0 is best, 2/3 worst.
+
+    ``c / (3 - U)`` where U is intersection over union and c is 0 if both masks are empty, 1 if one of them is,
+    and otherwise ``2 - |I| / |predicted| - |I| / |mask|`` (Dang et al., CVPR 2020, with U read as a share).
+    """
+    _check_masks(predicted, mask)
+    inside, found, painted = (predicted & mask).sum(), predicted.sum(), mask.sum()
+    if not found and not painted:
+        return 0.0
+    share = inside / (found + painted - inside)
+    apart = 2 - inside / found - inside / painted if found and painted else 1.0
+    return float(apart / (3 - share))
 
 
 def constant_map(height: int, width: int) -> np.ndarray:
@@ -64,6 +138,24 @@ def high_pass_map(image: np.ndarray) -> np.ndarray:
 
 def _flat(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float64).ravel()
+
+
+def _check_both_kinds(what: str, predicted: np.ndarray, mask: np.ndarray) -> None:
+    _check_same(predicted, mask)
+    _check_boolean(mask)
+    if mask.all() or not mask.any():
+        raise ValueError(f"{what} needs both fake and real pixels; this mask has one kind only")
+
+
+def _check_masks(predicted: np.ndarray, mask: np.ndarray) -> None:
+    _check_same(predicted, mask)
+    _check_boolean(predicted)
+    _check_boolean(mask)
+
+
+def _check_boolean(mask: np.ndarray) -> None:
+    if mask.dtype != np.bool_:
+        raise ValueError(f"the mask must be boolean, got {mask.dtype}; threshold it where it is read")
 
 
 def _check_same(predicted: np.ndarray, true: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Metrics against hand-computed cases and independent implementations."""
 
+import kornia.metrics
 import numpy as np
 import pytest
 import torch
@@ -44,20 +45,125 @@ def test_pixel_auc_counts_pairs_and_halves_ties():
     assert metrics.pixel_auc(predicted, mask) == pytest.approx(3.5 / 4)
 
 
+def test_pixel_ap_by_hand():
+    predicted = np.array([[0.9, 0.7], [0.5, 0.1]])
+    mask = np.array([[True, False], [True, False]])
+    # one of one at the first fake pixel, two of three at the second
+    assert metrics.pixel_ap(predicted, mask) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_pixel_ap_of_a_constant_is_the_share_of_fake_pixels():
+    mask = np.arange(20).reshape(4, 5) < 3
+    assert metrics.pixel_ap(np.ones((4, 5)), mask) == pytest.approx(3 / 20)
+
+
+@pytest.mark.parametrize("painted", [1, 7, 29])
+def test_pixel_scores_agree_with_torchmetrics(maps, painted):
+    functional = pytest.importorskip("torchmetrics.functional.classification")
+    predicted = maps[0].round(1)  # with ties
+    mask = np.random.default_rng(painted).permutation(30).reshape(6, 5) < painted
+    scores, target = torch.from_numpy(predicted).flatten(), torch.from_numpy(mask).flatten().long()
+    assert metrics.pixel_auc(predicted, mask) == pytest.approx(functional.binary_auroc(scores, target).item(), abs=1e-5)
+    expected = functional.binary_average_precision(scores, target).item()
+    assert metrics.pixel_ap(predicted, mask) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("metric", [metrics.pixel_auc, metrics.pixel_ap])
 @pytest.mark.parametrize("mask", [np.ones((2, 2), bool), np.zeros((2, 2), bool)])
-def test_pixel_auc_of_one_kind_is_refused(mask):
+def test_ranking_pixels_of_one_kind_is_refused(metric, mask):
     with pytest.raises(ValueError, match="both fake and real"):
-        metrics.pixel_auc(np.zeros((2, 2)), mask)
+        metric(np.zeros((2, 2)), mask)
 
 
-def test_grey_masks_are_refused():
+@pytest.mark.parametrize("metric", [metrics.pixel_auc, metrics.pixel_ap, metrics.iinc, metrics.pixel_accuracy])
+def test_grey_masks_are_refused(metric):
     with pytest.raises(ValueError, match="boolean"):
-        metrics.pixel_auc(np.zeros((2, 2)), np.full((2, 2), 0.5))
+        metric(np.zeros((2, 2), bool), np.full((2, 2), 0.5))
 
 
-def test_sizes_must_match():
+def test_l1_by_hand():
+    assert metrics.l1(np.array([[0.0, 1.0]]), np.array([[0.5, 0.75]])) == pytest.approx(0.375)
+
+
+def _noisy(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    true = rng.random(size, np.float32)
+    return np.clip(true + rng.normal(0, 0.1, size).astype(np.float32), 0, 1), true
+
+
+def test_psnr_agrees_with_torchmetrics():
+    functional = pytest.importorskip("torchmetrics.functional.image")
+    predicted, true = _noisy((16, 24))
+    a, b = torch.from_numpy(predicted)[None, None], torch.from_numpy(true)[None, None]
+    expected = functional.peak_signal_noise_ratio(a, b, data_range=1.0).item()
+    assert metrics.psnr(predicted, true) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [(11, 11), (16, 24)])
+def test_ssim_agrees_with_kornia(size):
+    predicted, true = _noisy(size)
+    a, b = torch.from_numpy(predicted)[None, None], torch.from_numpy(true)[None, None]
+    expected = kornia.metrics.ssim(a, b, 11, max_val=1.0, padding="valid").mean().item()
+    assert metrics.ssim(predicted, true) == pytest.approx(expected, abs=1e-4)
+
+
+def test_equal_maps_have_a_finite_psnr_and_full_ssim():
+    for level in (0.0, 0.3, 1.0):
+        flat = np.full((12, 12), level)
+        assert metrics.psnr(flat, flat) == metrics.MAX_PSNR
+        assert metrics.ssim(flat, flat) == pytest.approx(1)
+    # and nothing that differs scores above them
+    assert metrics.psnr(np.full((12, 12), 1e-9), np.zeros((12, 12))) == metrics.MAX_PSNR
+
+
+def test_ssim_of_maps_below_its_window_is_refused():
+    with pytest.raises(ValueError, match="11 x 11"):
+        metrics.ssim(np.zeros((10, 40)), np.zeros((10, 40)))
+
+
+def _mask(*pixels: int) -> np.ndarray:
+    return np.isin(np.arange(6), pixels).reshape(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "mask", "expected"),
+    [
+        (_mask(), _mask(), 0),  # both empty
+        (_mask(0, 1), _mask(), 1 / 3),  # one empty: 1 / (3 - 0)
+        (_mask(), _mask(5), 1 / 3),
+        (_mask(0, 1), _mask(0, 1), 0),  # equal
+        (_mask(*range(6)), _mask(*range(6)), 0),  # all fake
+        (_mask(0, 1), _mask(4), 2 / 3),  # apart: 2 / (3 - 0)
+        (_mask(0, 1), _mask(1), 0.5 / 2.5),  # I = 1, U = 1 / 2: (2 - 1/2 - 1) / (3 - 1/2)
+        (_mask(0, 1, 2), _mask(2, 3), (2 - 1 / 3 - 1 / 2) / (3 - 1 / 4)),
+    ],
+)
+def test_iinc_by_hand(predicted, mask, expected):
+    assert metrics.iinc(predicted, mask) == pytest.approx(expected)
+
+
+def test_pixel_accuracy_by_hand():
+    assert metrics.pixel_accuracy(_mask(0, 1, 2), _mask(2, 3)) == pytest.approx(3 / 6)
+    assert metrics.pixel_accuracy(_mask(), _mask()) == 1
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.coss,
+        metrics.pearson,
+        metrics.l1,
+        metrics.psnr,
+        metrics.ssim,
+        metrics.pixel_auc,
+        metrics.pixel_ap,
+        metrics.iinc,
+        metrics.pixel_accuracy,
+    ],
+)
+def test_sizes_must_match(metric):
     with pytest.raises(ValueError, match="one size"):
-        metrics.coss(np.zeros((2, 2)), np.zeros((2, 3)))
+        metric(np.zeros((2, 2), bool), np.zeros((2, 3), bool))
 
 
 def test_trivial_maps():

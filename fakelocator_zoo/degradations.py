@@ -1,0 +1,89 @@
+"""What happens to photos on their way: compression, blur, noise, fewer pixels; on arrays (H, W, 3) uint8.
+
+Evaluation applies them to real and fake images alike, so that no history names the fake.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+Degradation = Callable[[np.ndarray], np.ndarray]
+
+
+def jpeg(image: np.ndarray, quality: float) -> np.ndarray:
+    """The image (H, W, 3) uint8 after JPEG compression of this quality, 1 to 100, with Pillow's 4:2:0 colours."""
+    if not 1 <= quality <= 100:
+        raise ValueError(f"JPEG quality must lie in 1..100, got {quality}")
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=round(quality))
+    with Image.open(buffer) as compressed:
+        return np.array(compressed.convert("RGB"))
+
+
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """The image (H, W, 3) uint8 under a Gaussian of ``sigma`` pixels; 0 changes nothing."""
+    if sigma < 0:
+        raise ValueError(f"the blur's sigma must not be negative, got {sigma}")
+    return _uint8(gaussian_filter(image.astype(np.float32), (sigma, sigma, 0)))
+
+
+def noise(image: np.ndarray, sigma: float, seed: int | None = None) -> np.ndarray:
+    """The image (H, W, 3) uint8 with Gaussian noise of ``sigma`` levels out of 255.
+
+    Args:
+        seed: of the noise; None takes it from the image's content, so that every image has noise of its own
+            and the same image always the same.
+    """
+    if sigma < 0:
+        raise ValueError(f"the noise's sigma must not be negative, got {sigma}")
+    rng = np.random.default_rng(zlib.crc32(image.tobytes()) if seed is None else seed)
+    return _uint8(image + rng.normal(0, sigma, image.shape))
+
+
+def downscale(image: np.ndarray, factor: float) -> np.ndarray:
+    """The image (H, W, 3) uint8 at ``factor`` times its sides, at least one pixel, with a Lanczos filter."""
+    if not 0 < factor <= 1:
+        raise ValueError(f"the factor must lie in (0, 1], got {factor}")
+    height, width = image.shape[:2]
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+
+
+#: Name -> function of an image and a strength.
+DEGRADATIONS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "jpeg": jpeg,
+    "blur": blur,
+    "noise": noise,
+    "downscale": downscale,
+}
+
+
+def degradation(name: str, strength: float) -> Degradation:
+    """The function of an image alone that applies one of :data:`DEGRADATIONS` at this strength.
+
+    >>> degradation("downscale", 0.5)(np.zeros((8, 6, 3), np.uint8)).shape
+    (4, 3, 3)
+
+    Raises:
+        ValueError: for an unknown name, or a strength out of range.
+    """
+    if name not in DEGRADATIONS:
+        raise ValueError(f"unknown degradation {name!r}; take one of {', '.join(DEGRADATIONS)}")
+    degrade = DEGRADATIONS[name]
+    degrade(np.zeros((1, 1, 3), np.uint8), strength)  # a strength out of range fails here, not at the first photo
+    return partial(_degrade, degrade, strength)
+
+
+def _degrade(degrade: Callable[[np.ndarray, float], np.ndarray], strength: float, image: np.ndarray) -> np.ndarray:
+    return degrade(image, strength)
+
+
+def _uint8(values: np.ndarray) -> np.ndarray:
+    return np.rint(values).clip(0, 255).astype(np.uint8)

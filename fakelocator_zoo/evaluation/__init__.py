@@ -1,0 +1,1 @@
+"""Scores over folders of real and manipulated images, with intervals."""

@@ -1,0 +1,90 @@
+"""What is evaluated: anything that maps images to fakeness maps and fake probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fakelocator_zoo import metrics
+from fakelocator_zoo.inference.tiles import predict_tiled
+
+if TYPE_CHECKING:
+    from fakelocator_zoo.models.fakelocator import FakeLocator
+
+
+class Prediction(NamedTuple):
+    """What a predictor says of images (B, 3, H, W); float tensors on the CPU."""
+
+    maps: Tensor | None  #: (B, H, W) in [0, 1], 1 = fake; None for a predictor that only decides
+    scores: Tensor  #: (B,) in [0, 1], the fake probability
+
+
+class Predictor(Protocol):
+    """The protocol of everything that can be evaluated, ours or a rival's."""
+
+    @property
+    def name(self) -> str:
+        """How tables call it."""
+
+    def predict(self, images: Tensor) -> Prediction:
+        """Images (B, 3, H, W) float in [0, 1], any height and width."""
+
+
+class ModelPredictor:
+    """A :class:`~fakelocator_zoo.FakeLocator`, on whole images; no face is searched.
+
+    Args:
+        model: it stays on its device, and is put into eval mode.
+        name: how tables call it.
+        tile: larger images go through in overlapping tiles of this side, as a Localizer has it.
+    """
+
+    def __init__(self, model: FakeLocator, name: str, *, tile: int = 768) -> None:
+        self.model, self.name, self.tile = model.eval(), name, tile
+
+    @torch.inference_mode()
+    def predict(self, images: Tensor) -> Prediction:
+        """Maps (B, H, W) and fake probabilities (B,) of images (B, 3, H, W) in [0, 1]."""
+        if max(images.shape[-2:]) > self.tile:
+            tiled = [predict_tiled(self.model, image, self.tile) for image in images]
+            return Prediction(
+                torch.stack([part.fakeness_map for part in tiled]),
+                torch.tensor([part.fake_probability for part in tiled]),
+            )
+        device = next(self.model.parameters(), torch.empty(0)).device
+        output = self.model(images.to(device))
+        scores = output.logits.float().softmax(dim=1)[:, 1]
+        return Prediction(output.fakeness_map[:, 0].float().cpu(), scores.cpu())
+
+
+class TrivialPredictor:
+    """A map that needs no model; every number of a model stands beside those of these.
+
+    Args:
+        name: how tables call it.
+        make_map: image (H, W, 3) uint8 -> map (H, W) in [0, 1].
+        decides: whether the map's mean is taken for the fake probability; otherwise that is 0.5 for every image.
+    """
+
+    def __init__(self, name: str, make_map: Callable[[np.ndarray], np.ndarray], *, decides: bool = False) -> None:
+        self.name, self.make_map, self.decides = name, make_map, decides
+
+    def predict(self, images: Tensor) -> Prediction:
+        """Maps (B, H, W) and fake probabilities (B,) of images (B, 3, H, W) in [0, 1]."""
+        pixels = (images.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
+        maps = torch.from_numpy(np.stack([self.make_map(image) for image in pixels]).astype(np.float32))
+        return Prediction(maps, maps.mean(dim=(1, 2)) if self.decides else torch.full((len(maps),), 0.5))
+
+
+constant = TrivialPredictor("constant", lambda image: metrics.constant_map(*image.shape[:2]))
+centred_gaussian = TrivialPredictor(
+    "centred Gaussian", lambda image: metrics.centred_gaussian_map(*image.shape[:2]).astype(np.float32)
+)
+high_pass = TrivialPredictor("high-pass", metrics.high_pass_map, decides=True)
+
+#: What stands beside every number.
+TRIVIAL_PREDICTORS: tuple[Predictor, ...] = (constant, centred_gaussian, high_pass)

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import fakelocator_zoo
+from fakelocator_zoo import cli
+from fakelocator_zoo.evaluation.tables import CLOSE, OPEN
+from tests.inference.stubs import StubModel
+
+runner = CliRunner()
+PREDICTORS = ["fakelocator_mobilenetv4_conv_small.open", "constant", "centred Gaussian", "high-pass", "true mask"]
+
+
+@pytest.fixture(autouse=True)
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the models that were loaded; each is a stub."""
+    names: list[str] = []
+
+    def load(name: str) -> StubModel:
+        print("Loading weights from local directory")  # as libraries do, on stdout
+        names.append(name)
+        return StubModel().eval()
+
+    monkeypatch.setattr(fakelocator_zoo, "from_pretrained", load)
+    return names
+
+
+def evaluate(*arguments: object) -> tuple[int, str, str]:
+    result = runner.invoke(cli.app, ["evaluate", *map(str, arguments)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_pairs_give_tables_rows_and_a_sheet(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, stdout, stderr = evaluate("--pairs", pairs, "--out", out)
+    assert code == 0, stderr
+    assert "6 photos; fakes: left 6, top 6" in stdout and str(out) in stdout
+    result = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
+    assert [each["predictor"] for each in result["predictors"]] == PREDICTORS
+    assert result["predictors"][0]["generators"]["top"]["coss"]["count"] == 6
+    assert (out / "evaluation.md").read_text(encoding="utf-8").startswith("### Pairs in `pairs`\n")
+    rows = list(csv.DictReader((out / "images.csv").open(encoding="utf-8")))
+    assert len(rows) == 4 * (6 + 12) + 12
+    assert {row["generator"] for row in rows} == {"", "left", "top"}
+    with Image.open(out / "sheet.png") as sheet:
+        assert sheet.mode == "RGB"
+
+
+def test_json_is_all_there_is_on_stdout(whole: Path, tmp_path: Path) -> None:
+    code, stdout, _ = evaluate("--whole", whole, "--limit", 2, "--jpeg", 75, "--json", "--out", tmp_path / "out")
+    assert code == 0
+    result = json.loads(stdout)
+    assert (result["title"], result["jpeg"]) == ("Whole images in `whole`, at most 2 of each generator, JPEG 75", 75)
+    assert (result["predictors"][0]["photos"], result["predictors"][0]["fakes"]) == (2, 4)
+
+
+def test_the_same_command_gives_the_same_numbers(pairs: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        evaluate("--pairs", pairs, "--out", tmp_path / name)
+    for file in ("evaluation.json", "evaluation.md", "images.csv", "sheet.png"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_jpeg_changes_what_the_model_sees(pairs: Path, tmp_path: Path) -> None:
+    plain, compressed = (
+        json.loads(evaluate("--pairs", pairs, "--json", "--out", tmp_path / "out", *more)[1])["predictors"]
+        for more in ((), ("--jpeg", 30))
+    )
+    assert plain[0]["overall"]["coss"] != compressed[0]["overall"]["coss"]
+    assert plain[4] == compressed[4], "the truth stays as it was"
+
+
+def test_a_broken_file_is_listed_at_the_end_and_the_rest_is_scored(pairs: Path, tmp_path: Path) -> None:
+    (pairs / "fake" / "top" / "e.png").write_bytes(b"no image")
+    code, stdout, stderr = evaluate("--pairs", pairs, "--json", "--out", tmp_path / "out")
+    assert code == 1
+    assert json.loads(stdout)["predictors"][0]["fakes"] == 11
+    *_, sentence, count = stderr.splitlines()
+    assert "e.png is not an image" in sentence
+    assert count == "6 photos and 11 fakes scored, 1 failed"
+
+
+def test_unmatched_images_are_named(pairs: Path, tmp_path: Path) -> None:
+    (pairs / "fake" / "top" / "e.png").rename(pairs / "fake" / "top" / "z.png")
+    code, _, stderr = evaluate("--pairs", pairs, "--json", "--out", tmp_path / "out")
+    assert code == 0
+    assert str(pairs / "fake" / "top" / "z.png") in stderr and str(pairs / "real" / "e.png") in stderr
+
+
+@pytest.mark.parametrize("missing", ["real", "fake"])
+def test_one_side_of_whole_images_is_enough(whole: Path, tmp_path: Path, missing: str) -> None:
+    (whole / missing).rename(whole / "gone")
+    code, _, stderr = evaluate("--whole", whole, "--out", tmp_path / "out")
+    assert code == 0, stderr
+    assert (tmp_path / "out" / "sheet.png").exists() == (missing == "real")
+
+
+def test_the_card_of_a_model_gets_the_tables_of_this_model(pairs: Path, tmp_path: Path, loaded: list[str]) -> None:
+    model = tmp_path / "mine.open"
+    model.mkdir()
+    (model / "README.md").write_text("# mine\n", encoding="utf-8")
+    code, _, stderr = evaluate("--pairs", pairs, "--card", model, "--out", tmp_path / "out")
+    assert code == 0, stderr
+    assert loaded == [str(model)]
+    text = (model / "README.md").read_text(encoding="utf-8")
+    report = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
+    assert "| mine.open | 12 |" in report
+    assert text == f"# mine\n\n## Evaluation\n\n{OPEN}\n{report}\n{CLOSE}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "either --pairs or --whole"),
+        (("--pairs", "P", "--whole", "W"), "either --pairs or --whole"),
+        (("--whole", "W", "--masks", "M"), "has no masks"),
+        (("--pairs", "P", "--card", "C", "--model", "m"), "leave --model out"),
+        (("--pairs", "P", "--limit", "0"), "--limit"),
+        (("--pairs", "P", "--jpeg", "0"), "--jpeg"),
+    ],
+)
+def test_wrong_options_are_named(arguments: tuple[str, ...], message: str) -> None:
+    code, _, stderr = evaluate(*arguments)
+    assert code == 2
+    assert message in " ".join(stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--pairs", "nowhere"), "nowhere"),
+        (("--whole", "nowhere"), "nowhere holds neither real/ nor fake/"),
+        (("--pairs", "nowhere", "--card", "nomodel"), "README.md does not exist"),
+    ],
+)
+def test_a_missing_folder_is_one_sentence_and_loads_no_model(
+    arguments: tuple[str, ...], message: str, loaded: list[str], tmp_path: Path
+) -> None:
+    code, _, stderr = evaluate(*arguments, "--out", tmp_path / "out")
+    assert code == 1 and not loaded
+    assert stderr.startswith("error: ") and message in stderr and len(stderr.splitlines()) == 1
+
+
+def test_a_threshold_out_of_range_is_one_sentence(pairs: Path, tmp_path: Path) -> None:
+    code, _, stderr = evaluate("--pairs", pairs, "--threshold", 2, "--out", tmp_path / "out")
+    assert code == 1 and "threshold must lie in (0, 1]" in stderr
+
+
+def test_masks_of_another_folder(pairs: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for name in "abcdef":
+        Image.fromarray(np.full((24, 32), 255, np.uint8)).save(masks / f"{name}.png")
+    code, stdout, stderr = evaluate("--pairs", pairs, "--masks", masks, "--json", "--out", tmp_path / "out")
+    assert code == 0, stderr
+    # All of each fake counts as painted, so pixels cannot be ranked.
+    assert json.loads(stdout)["predictors"][0]["overall"]["pixel_auc"]["mean"] is None

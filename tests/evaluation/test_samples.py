@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakelocator_zoo.degradations import degradation
+from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_pairs, read_whole
+from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.inference.images import ImageError
+from tests.evaluation.conftest import NAMES, SIZE, save
+from tests.inference.stubs import noise
+
+
+def test_each_generator_has_its_samples_and_each_photo_stands_there_once(pairs: Path) -> None:
+    data = read_pairs(pairs)
+    assert {name: len(samples) for name, samples in data.generators.items()} == {"left": 6, "top": 6}
+    assert data.photos.names == NAMES and len(data) == 18
+    assert data.paired and not data.unmatched
+    sample = data.generators["top"][1]
+    assert sample.name == "b" and sample.mask is None
+    assert np.array_equal(sample.real, data.photos[1]) and np.array_equal(sample.real, noise(*SIZE, seed=1))
+    assert np.array_equal(sample.true_map, fakeness_map(sample.real, sample.fake))
+    assert sample.true_map[:12].mean() > 0.3 and sample.true_map[12:].max() == 0
+
+
+def test_fakes_directly_in_their_folder_are_one_generator(pairs: Path) -> None:
+    (pairs / "fake" / "left").rename(pairs / "left")
+    (pairs / "fake" / "top").rename(pairs / "flat")
+    (pairs / "fake").rmdir()
+    (pairs / "flat").rename(pairs / "fake")
+    assert {name: len(samples) for name, samples in read_pairs(pairs).generators.items()} == {ONE_GENERATOR: 6}
+
+
+def test_images_beside_generators_are_refused(pairs: Path) -> None:
+    save(pairs / "fake" / "stray.png", noise(*SIZE))
+    with pytest.raises(ValueError, match="both images and folders"):
+        read_pairs(pairs)
+
+
+@pytest.mark.parametrize("place", ["mask", "elsewhere"])
+def test_a_mask_blends_the_fake_into_its_photo(pairs: Path, place: str) -> None:
+    soft = np.zeros(SIZE, np.uint8)
+    soft[:, :8], soft[:, 8:16] = 255, 102  # 102 / 255 = 0.4
+    for name in NAMES:
+        save(pairs / place / f"{name}.png", soft)
+    data = read_pairs(pairs, masks=None if place == "mask" else pairs / place)
+    sample = data.generators["left"][0]
+    real = noise(*SIZE, seed=0).astype(float)
+    assert np.array_equal(sample.real, real)
+    assert np.array_equal(sample.fake[:, :8], 255 - real[:, :8])
+    assert np.array_equal(sample.fake[:, 8:16], (real + 0.4 * (255 - 2 * real)).round()[:, 8:16])
+    assert np.array_equal(sample.fake[:, 16:], real[:, 16:])
+    assert np.array_equal(sample.true_map, fakeness_map(sample.real, sample.fake))
+    assert sample.mask is not None and sample.mask[0, ::8].tolist() == pytest.approx([1, 0.4, 0, 0])
+    assert np.array_equal(sample.painted(0.05), soft > 127)
+
+
+def test_without_a_mask_the_threshold_says_what_is_painted(pairs: Path) -> None:
+    sample = read_pairs(pairs).generators["left"][0]
+    assert np.array_equal(sample.painted(0.2), sample.true_map >= 0.2)
+
+
+def test_images_without_a_partner_are_listed_and_left_out(pairs: Path) -> None:
+    (pairs / "real" / "b.png").unlink()
+    extra = save(pairs / "fake" / "top" / "z.png", noise(*SIZE))
+    data = read_pairs(pairs)
+    assert data.photos.names == ("a", "c", "d", "e", "f")
+    assert set(data.unmatched) == {extra, pairs / "fake" / "left" / "b.png", pairs / "fake" / "top" / "b.png"}
+
+
+def test_pairs_without_a_mask_are_listed_and_left_out(pairs: Path) -> None:
+    for name in NAMES[1:]:
+        save(pairs / "mask" / f"{name}.png", np.full(SIZE, 255, np.uint8))
+    data = read_pairs(pairs)
+    assert data.photos.names == NAMES[1:]
+    expected = {pairs / "real" / "a.png", pairs / "fake" / "left" / "a.png", pairs / "fake" / "top" / "a.png"}
+    assert set(data.unmatched) == expected
+
+
+def test_a_limit_spreads_over_the_names_alike_for_every_generator(pairs: Path) -> None:
+    data = read_pairs(pairs, limit=3)
+    assert data.photos.names == ("a", "c", "f")  # 0, 2.5 rounded to even, 5
+    assert all([files.name for files in samples.files] == ["a", "c", "f"] for samples in data.generators.values())
+    assert len(read_pairs(pairs, limit=100).photos) == 6
+    with pytest.raises(ValueError, match="at least 1"):
+        read_pairs(pairs, limit=0)
+
+
+def test_a_pair_of_two_sizes_fails_when_it_is_read(pairs: Path) -> None:
+    save(pairs / "fake" / "top" / "c.png", noise(10, 12))
+    samples = read_pairs(pairs).generators["top"]
+    assert samples[1].name == "b"
+    with pytest.raises(ImageError, match=r"c\.png is 32 x 24 pixels and .*c\.png is 12 x 10; they must have one size"):
+        samples[2]
+
+
+@pytest.mark.parametrize("missing", ["real", "fake"])
+def test_pairs_need_both_sides(pairs: Path, missing: str) -> None:
+    (pairs / missing).rename(pairs / "gone")
+    with pytest.raises(FileNotFoundError, match=f"{missing} does not exist"):
+        read_pairs(pairs)
+
+
+def test_every_pixel_of_a_whole_fake_is_fake(whole: Path) -> None:
+    data = read_whole(whole)
+    assert data.photos.names == ("real/one/0", "real/one/1", "real/one/2", "real/two/3", "real/two/4")
+    assert {name: len(samples) for name, samples in data.generators.items()} == {"diffusion": 2, "gan": 4}
+    sample = data.generators["gan"][0]
+    assert sample.name == "gan/0" and sample.real is None and not data.paired
+    assert sample.true_map.shape == SIZE and sample.true_map.min() == 1
+    assert sample.painted(0.05).all()
+
+
+@pytest.mark.parametrize(("missing", "photos", "generators"), [("fake", 5, 0), ("real", 0, 2)])
+def test_one_side_of_whole_images_is_enough(whole: Path, missing: str, photos: int, generators: int) -> None:
+    (whole / missing).rename(whole / "gone")
+    data = read_whole(whole)
+    assert (len(data.photos), len(data.generators)) == (photos, generators)
+
+
+def test_whole_images_need_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="neither real/ nor fake/"):
+        read_whole(tmp_path)
+
+
+def test_a_limit_of_whole_images_holds_for_photos_and_each_generator(whole: Path) -> None:
+    data = read_whole(whole, limit=2)
+    assert data.photos.names == ("real/one/0", "real/two/4")
+    assert [len(samples) for samples in data.generators.values()] == [2, 2]
+
+
+def test_real_and_fake_are_degraded_alike_and_the_truth_is_not(pairs: Path) -> None:
+    data = read_pairs(pairs, degrade=degradation("downscale", 0.5))
+    sample, sharp = data.generators["left"][0], read_pairs(pairs).generators["left"][0]
+    assert sample.real is not None
+    assert sample.fake.shape == sample.real.shape == data.photos[0].shape == (12, 16, 3)
+    assert sample.size == SIZE and np.array_equal(sample.true_map, sharp.true_map)
