@@ -141,6 +141,13 @@ def test_all_alike() -> None:
     np.testing.assert_array_equal(clusters.predict(np.zeros((2, 4))), 0)
 
 
+def test_rounding_does_not_tell_images_apart() -> None:
+    rng = np.random.default_rng(0)
+    features = (rng.uniform(1, 9, 64) * (1 + 1e-7 * rng.normal(size=(30, 64)))).astype(np.float32)
+    with pytest.warns(NotSeparableWarning, match="all samples are alike"):
+        quick().fit(features)
+
+
 def test_copies_of_two_images_are_no_clusters() -> None:
     features = np.repeat([[0.0, 0, 0], [5, 5, 5]], 20, axis=0)
     with pytest.warns(NotSeparableWarning, match="1 different samples, fewer than 5"):
@@ -249,8 +256,23 @@ def test_above_max_samples_the_rest_is_placed() -> None:
     np.testing.assert_array_equal(clusters.labels_, truth)
     # Sparse regions are favoured: 4 % of all are more than that of the subsample.
     assert clusters.predict(features).mean() == pytest.approx(truth.mean())
-    nearest = np.square(clusters.reference_[:, None] - clusters._reduce(features[truth == 1])[None]).sum(2).min(1)
-    assert (nearest < 1e-6).sum() > 0.05 * 200
+    nearest = (
+        np.square(clusters.reference_[:, None] - clusters.reduction_.transform(features[truth == 1])[None])
+        .sum(2)
+        .min(1)
+    )
+    assert (nearest < 1e-6).sum() > 1.2 * truth.mean() * 200
+
+
+def test_standardised_quiet_features_count_beside_loud_ones() -> None:
+    rng = np.random.default_rng(0)
+    quiet, truth = two(40, 40, 4)
+    features = np.c_[1e-3 * quiet, 1e3 * rng.normal(size=(80, 4)), np.full(80, 5.0)]  # the last says nothing
+    clusters = quick().fit(features, labelled_index=0, labelled_as=int(truth[0]))
+    assert clusters.separable_
+    np.testing.assert_array_equal(clusters.labels_, truth)
+    with pytest.warns(NotSeparableWarning):
+        assert not quick(standardise=False).fit(features).separable_
 
 
 def test_gap_of_halves_and_of_two() -> None:

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from fakelocator_zoo.clustering.arguments import check_arguments
 from fakelocator_zoo.clustering.embedding import ClusterModel
 from fakelocator_zoo.clustering.estimator import SingleSampleClustering
+from fakelocator_zoo.clustering.reduction import Reduction
 from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, read_tensors, write_folder
 
 _TYPE = "single_sample_clustering"
 _JUDGEMENT = ("silhouette_", "feature_silhouette_", "gap_", "stability_", "separable_", "reason_")
-_ARRAYS = ("reference_", "reference_embedding_", "pca_mean_", "pca_components_")
+_ARRAYS = ("reference_", "reference_embedding_")
 
 
 def save_clustering(
@@ -36,8 +38,11 @@ def save_clustering(
 
     check_is_fitted(clusters)
     options = {**clusters.get_params(), "random_state": clusters._seed}
-    arrays = {name: getattr(clusters, name) for name in _ARRAYS if getattr(clusters, name) is not None}
+    arrays = {name: getattr(clusters, name) for name in _ARRAYS}
     arrays |= {f"model.{name}": values for name, values in clusters.model_._asdict().items()}
+    arrays |= {
+        f"reduction.{name}": values for name, values in clusters.reduction_._asdict().items() if values is not None
+    }
     config = {
         "model_type": _TYPE,
         "options": options,
@@ -64,9 +69,12 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
     tensors = {name: tensor.numpy() for name, tensor in read_tensors(folder).items()}
     try:
         clusters = SingleSampleClustering(**config["options"])
-        clusters._check_arguments()
+        check_arguments(clusters)
         for name in _ARRAYS:
-            setattr(clusters, name, tensors.get(name) if name == "pca_components_" else tensors[name])
+            setattr(clusters, name, tensors[name])
+        clusters.reduction_ = Reduction(
+            tensors["reduction.mean"], tensors["reduction.scale"], tensors.get("reduction.components")
+        )
         clusters.model_ = ClusterModel(
             **{name: tensors[f"model.{name}"].astype(np.float64) for name in ClusterModel._fields}
         )
@@ -77,7 +85,7 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
         raise ValueError(f"{folder} is no whole clustering: {CONFIG} and {WEIGHTS} lack {error}") from None
     if fake_cluster is not None:
         clusters.fake_cluster_ = fake_cluster
-    clusters.n_features_in_ = len(clusters.pca_mean_)
+    clusters.n_features_in_ = len(clusters.reduction_.mean)
     clusters._seed = int(config["options"]["random_state"])
     clusters._opentsne = None
     return clusters, about

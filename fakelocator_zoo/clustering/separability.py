@@ -13,6 +13,8 @@ features):
 - A crowd of several groups can be divided in many ways, each with a large gap; but t-SNE with another start lays
   the groups out differently, and the agreement (adjusted Rand index) of the partitions falls below 0.75. Where it
   does not, a cluster that divides once more, with as large a gap, gives the crowd away.
+
+These sets were clustered as they are; with standardised features, the default since, none of 180 more of them passed.
 """
 
 from __future__ import annotations

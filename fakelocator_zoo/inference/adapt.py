@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from fakelocator_zoo.clustering import (
     ContradictoryLabelsWarning,
@@ -25,18 +24,17 @@ from fakelocator_zoo.clustering import (
     load_clustering,
     save_clustering,
 )
+from fakelocator_zoo.clustering.arguments import MIN_SAMPLES
 from fakelocator_zoo.clustering.embedding import Method
 from fakelocator_zoo.clustering.separability import MIN_GAP
 from fakelocator_zoo.features import Features, extract_features, model_identity
-from fakelocator_zoo.inference.images import ImageError, make_folder, read_image, write_png
+from fakelocator_zoo.inference.images import ImageError, make_folder, write_png
 from fakelocator_zoo.inference.localizer import Localization
+from fakelocator_zoo.inference.scatter import draw_scatter
 from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 RESULTS, SCATTER, ADAPTER = "results.csv", "scatter.png", "adapter"
-_SIDE, _MARGIN, _HEAD, _THUMBNAIL = 1000, 40, 56, 52
-_FAKE, _REAL = (214, 68, 48), (38, 132, 84)
-_CLUSTERS = ((60, 90, 200), (222, 140, 20))  # where there are no labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -174,6 +172,10 @@ def adapt(
     known = {rows[path]: label for path, label in labelled.items() if path in rows}
     if not known:
         raise ImageError(f"no labelled image can be read: {next(iter(features.failures.values()))}")
+    if len(features.rows) < MIN_SAMPLES:
+        raise ImageError(
+            f"{len(features.rows)} images can be read, and clustering needs {MIN_SAMPLES} at least; give more of them"
+        )
     clusters = SingleSampleClustering(method=method, random_state=seed)
     with warnings.catch_warnings():
         # The caller is told by what is returned.
@@ -182,7 +184,7 @@ def adapt(
         clusters.fit(features.values, labelled_index=list(known), labelled_as=list(known.values()))  # type: ignore[arg-type]
     found = _adaptation(everything, features, clusters)
     write_whole(out / RESULTS, _csv(found).encode())
-    write_png(out / SCATTER, scatter(found, list(known)))
+    write_png(out / SCATTER, draw_scatter(clusters, found.paths, list(known)))
     if clusters.separable_:
         about: dict[str, Any] = {**model_identity(model), "model": model_name, "crop": crop}
         save_clustering(clusters, out / ADAPTER, about)
@@ -193,48 +195,6 @@ def adapt(
         with contextlib.suppress(OSError):
             (out / ADAPTER).rmdir()
     return found
-
-
-def scatter(found: Adaptation, labelled: Sequence[int] = ()) -> np.ndarray:
-    """The embedding as a picture (H, W, 3) uint8: a dot for each image, thumbnails where there is room.
-
-    Args:
-        found: what to draw.
-        labelled: rows of the labelled images; their thumbnails are always drawn, with a black frame.
-    """
-    clusters = found.clusters
-    points = clusters.embedding_[:, :2].astype(np.float64)
-    low, high = points.min(axis=0), points.max(axis=0)
-    places = _MARGIN + (points - low) / np.maximum(high - low, 1e-9) * (_SIDE - 2 * _MARGIN)
-    if not (high > low).any():
-        places[:] = _SIDE / 2
-    places[:, 1] += _HEAD
-    colours = [_colour(clusters, row) for row in range(len(points))]
-    picture = Image.new("RGB", (_SIDE, _SIDE + _HEAD), "white")
-    draw = ImageDraw.Draw(picture)
-    for (x, y), colour in zip(places, colours, strict=True):
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=colour)
-    taken: set[tuple[int, int]] = set()
-    # The labelled ones last, so that they lie on top; their cells are taken first.
-    cells = [(int(x // _THUMBNAIL), int(y // _THUMBNAIL)) for x, y in places]
-    taken |= {cells[row] for row in labelled}
-    shown = []
-    for row, cell in enumerate(cells):
-        if cell not in taken:
-            taken.add(cell)
-            shown.append(row)
-    for row in [*shown, *labelled]:
-        thumbnail = _thumbnail(found.paths[row])
-        if thumbnail is None:
-            continue
-        corner = (round(places[row, 0] - thumbnail.width / 2), round(places[row, 1] - thumbnail.height / 2))
-        frame = (*corner, corner[0] + thumbnail.width - 1, corner[1] + thumbnail.height - 1)
-        picture.paste(thumbnail, corner)
-        if row in labelled:
-            draw.rectangle((frame[0] - 5, frame[1] - 5, frame[2] + 5, frame[3] + 5), outline="black", width=3)
-        draw.rectangle((frame[0] - 2, frame[1] - 2, frame[2] + 2, frame[3] + 2), outline=colours[row], width=3)
-    _caption(draw, found)
-    return np.asarray(picture)
 
 
 def _adaptation(everything: Sequence[Path], features: Features, clusters: SingleSampleClustering) -> Adaptation:
@@ -256,35 +216,6 @@ def _csv(found: Adaptation) -> str:
         zip(found.paths, found.clusters.cluster_labels_.tolist(), found.labels, probabilities, strict=True)
     )
     return text.getvalue()
-
-
-def _colour(clusters: SingleSampleClustering, row: int) -> tuple[int, int, int]:
-    if clusters.separable_:
-        return _FAKE if clusters.labels_[row] else _REAL
-    return _CLUSTERS[clusters.cluster_labels_[row]]
-
-
-def _thumbnail(path: Path) -> Image.Image | None:
-    try:
-        image = Image.fromarray(read_image(path))
-    except ImageError:  # it was there a moment ago
-        return None
-    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    return image
-
-
-def _caption(draw: ImageDraw.ImageDraw, found: Adaptation) -> None:
-    font = ImageFont.load_default(size=20)
-    if found.clusters.separable_:
-        fake = int(found.clusters.labels_.sum())
-        entries = [(_FAKE, f"fake ({fake})"), (_REAL, f"real ({len(found.paths) - fake})")]
-    else:
-        entries = [(_CLUSTERS[0], "cluster 0"), (_CLUSTERS[1], "cluster 1: not separable, no labels")]
-    x = float(_MARGIN)
-    for colour, text in entries:
-        draw.ellipse((x, _HEAD / 2 - 8, x + 16, _HEAD / 2 + 8), fill=colour)
-        draw.text((x + 24, _HEAD / 2), text, fill="black", font=font, anchor="lm")
-        x += 24 + font.getlength(text) + 40
 
 
 def describe(found: Adaptation, report: Callable[[str], None]) -> None:
