@@ -1,4 +1,4 @@
-"""Features of many images by a model's encoder, in batches, and kept in a file that knows which model made them."""
+"""Features of many images by a model, in batches, and kept in a file that knows which model made them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -19,11 +20,12 @@ from fakelocator_zoo.model_files import write_whole
 
 if TYPE_CHECKING:
     from fakelocator_zoo.models.fakelocator import FakeLocator
+    from fakelocator_zoo.models.texture import TextureStem
 
 Photo = str | Path | np.ndarray | Image.Image | Tensor
-Stage = int | Literal["texture"] | None
+Stage = int | Literal["texture", "deepest"] | None
 STATISTICS = ("mean", "std", "max")
-_FORMAT = 1  # of the cache, and of what is computed: raise it when either changes
+_FORMAT = 2  # of the cache, and of what is computed: raise it when either changes
 
 
 class Features(NamedTuple):
@@ -39,7 +41,7 @@ def extract_features(
     images_or_paths: Iterable[Photo],
     *,
     stage: Stage = None,
-    statistics: Sequence[str] = ("mean",),
+    statistics: Sequence[str] = ("mean", "std"),
     crop: int | None = 512,
     batch_size: int = 16,
     device: str | torch.device | None = None,
@@ -55,8 +57,10 @@ def extract_features(
         model: put into eval mode and moved to ``device``.
         images_or_paths: paths, PIL images, arrays (H, W, 3) uint8, or tensors (3, H, W) in [0, 1]. One that
             cannot be read is named in ``failures``, and the rest go on.
-        stage: encoder stage whose feature map is pooled, 1 (stride 2) to the encoder's depth; None takes the deepest,
-            which ``model.encode`` pools (the paper's feature); ``"texture"`` takes the texture stem's.
+        stage: whose feature map is pooled: an encoder stage, 1 (stride 2) to the encoder's depth; ``"deepest"``, the
+            last of them, whose mean is ``model.encode`` (the paper's feature); ``"texture"``, the hidden layer from
+            which the texture stem makes its logits. None takes ``"texture"``, and ``"deepest"`` for a model without
+            a stem: an encoder's features fall into clusters of content, a stem's into photos and fakes.
         statistics: of the map, of each channel: ``"mean"``, ``"std"``, ``"max"``.
         crop: longer sides are cut to so many pixels around the centre; None keeps them (memory grows with the image).
         batch_size: images of one size that go through at once.
@@ -135,17 +139,17 @@ def _check_options(statistics: Sequence[str], crop: int | None, batch_size: int)
 
 def _pool(model: FakeLocator, images: Tensor, stage: Stage, statistics: Sequence[str]) -> Tensor:
     """(B, 3, H, W) in [0, 1] -> (B, D)."""
-    if stage is None and tuple(statistics) == ("mean",):
-        return model.encode(images)
-    _, texture, features, _ = model._encode(images, None)
+    if stage is None:
+        stage = "deepest" if model.texture is None else "texture"
     if stage == "texture":
-        if texture is None:
+        if model.texture is None:
             raise ValueError("this model has no texture stem; give an encoder stage")
-        feature = texture.features
+        feature = _texture_evidence(model.texture, images)
     else:
+        features = model.encode_stages(images).features
         # The first feature that an smp encoder gives is the image.
         usable = [number for number, each in enumerate(features) if number and each.shape[1]]
-        number = usable[-1] if stage is None else stage
+        number = usable[-1] if stage == "deepest" else stage
         if number not in usable:
             raise ValueError(f"this model's encoder has no stage {stage!r}; it has {', '.join(map(str, usable))}")
         feature = features[number]
@@ -156,6 +160,17 @@ def _pool(model: FakeLocator, images: Tensor, stage: Stage, statistics: Sequence
         "max": lambda: flat.amax(dim=2),
     }
     return torch.cat([pooled[name]() for name in statistics], dim=1)
+
+
+def _texture_evidence(stem: TextureStem, images: Tensor) -> Tensor:
+    """The hidden layer of the stem's head for images (B, 3, H, W): (B, C, ceil(H / 2), ceil(W / 2)).
+
+    Its logits are a weighted sum of these channels, which say photo or fake; the features before them say also what
+    kind of photo.
+    """
+    even = F.pad(images, (0, images.shape[-1] % 2, 0, images.shape[-2] % 2), mode="replicate")
+    features = stem(even).features
+    return stem.head[:-1](torch.cat([features, stem.compare(features)], dim=1))
 
 
 def _batches(

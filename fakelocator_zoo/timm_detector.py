@@ -74,7 +74,7 @@ class FakeLocatorDetector(nn.Module):
     def forward_features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, num_features, h, w)."""
         height, width = images.shape[-2:]
-        _, texture, features, _ = self.locator._encode(images, None)
+        _, texture, features, _, _ = self.locator.encode_stages(images)
         deepest = features[-1]
         if texture is None:
             return deepest

@@ -73,6 +73,22 @@ def test_locate_writes_maps_and_overlays(photos: Path, tmp_path: Path) -> None:
     assert Image.open(out / "1_overlay.png").size == (30, 20)
 
 
+@pytest.mark.parametrize("attends", [False, True])
+def test_explain_draws_what_the_map_was_made_of(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attends: bool
+) -> None:
+    model = StubModel(attention=attends).eval()
+    monkeypatch.setattr(fakelocator_zoo, "from_pretrained", lambda name: model)
+    code, stdout, _ = locate(photos / "1.png", "--explain", "--json", "--out", tmp_path)
+    assert code == 0
+    sheet = Path(json.loads(stdout)["explanation"])
+    assert sheet.name == "1_explain.png"
+    # Photo, map and overlay of 576 pixels each; a model with attention has one panel more.
+    assert Image.open(sheet).width == 8 + (4 if attends else 3) * (576 + 8)
+    _, stdout, _ = locate(photos / "1.png", "--explain", "--out", tmp_path)
+    assert ("attention" in stdout) is not attends, "the note says why a panel is missing"
+
+
 def test_json_is_all_there_is_on_stdout(photos: Path, tmp_path: Path, stub: StubModel) -> None:
     code, stdout, _ = locate(photos, "--out", tmp_path / "out", "--json")
     assert code == 0

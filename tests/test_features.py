@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from fakelocator_zoo import FakeLocator
+from fakelocator_zoo import features as features_module
 from fakelocator_zoo.features import centre_crop, extract_features, model_identity
 from tests.conftest import TINY_CHANNELS
 from tests.inference.stubs import noise
@@ -32,7 +33,7 @@ def as_batch(index: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("batch_size", [1, 2, 16])
 def test_pooled_features_of_images_of_any_size(tiny_model: FakeLocator, photos: list[Path], batch_size: int) -> None:
-    features = extract_features(tiny_model, photos, batch_size=batch_size)
+    features = extract_features(tiny_model, photos, stage="deepest", statistics=("mean",), batch_size=batch_size)
     assert features.values.dtype == np.float32
     assert features.rows.tolist() == list(range(6))
     assert features.failures == {}
@@ -50,13 +51,37 @@ def test_every_kind_of_image(tiny_model: FakeLocator, photos: list[Path]) -> Non
 
 def test_stages_and_statistics(tiny_model: FakeLocator, photos: list[Path]) -> None:
     with torch.inference_mode():
-        _, texture, maps, _ = tiny_model._encode(as_batch(0), None)
-    assert texture is not None
-    for stage, feature in ((2, maps[2]), (None, maps[-1]), ("texture", texture.features)):
+        maps = tiny_model.encode_stages(as_batch(0)).features
+    for stage, feature in ((2, maps[2]), ("deepest", maps[-1])):
         pixels = feature[0].flatten(1).numpy()
         expected = np.concatenate([pixels.mean(1), pixels.std(1), pixels.max(1)])
         found = extract_features(tiny_model, photos[:1], stage=stage, statistics=("mean", "std", "max"))  # type: ignore[arg-type]
         np.testing.assert_allclose(found.values[0], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (33, 57)])
+def test_texture_features_are_what_the_logits_are_made_of(tiny_model: FakeLocator, size: tuple[int, int]) -> None:
+    assert tiny_model.texture is not None
+    tiny_model.texture.window = 1
+    image = noise(*size)
+    even = np.pad(image, ((0, size[0] % 2), (0, size[1] % 2), (0, 0)), mode="edge")
+    with torch.inference_mode():
+        logits = tiny_model.texture(torch.from_numpy(even).permute(2, 0, 1)[None].float() / 255).logits
+    last = tiny_model.texture.head[-1]
+    assert isinstance(last, torch.nn.Conv2d)
+    assert last.bias is not None
+    found = extract_features(tiny_model, [image], stage="texture", statistics=("mean",)).values[0]
+    expected = float(logits.mean() - last.bias.detach())
+    assert found @ last.weight.detach().flatten().numpy() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_by_default_the_stem_and_without_one_the_encoder(tiny_model: FakeLocator) -> None:
+    image = noise(40, 40)
+    expected = extract_features(tiny_model, [image], stage="texture", statistics=("mean", "std")).values
+    np.testing.assert_array_equal(extract_features(tiny_model, [image]).values, expected)
+    plain = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=TINY_CHANNELS, texture_stem=None)
+    expected = extract_features(plain, [image], stage="deepest", statistics=("mean", "std")).values
+    np.testing.assert_array_equal(extract_features(plain, [image]).values, expected)
 
 
 def test_crops_around_the_centre_and_never_resizes(tiny_model: FakeLocator) -> None:
@@ -110,7 +135,7 @@ def test_the_cache_is_used(
 ) -> None:
     cache = tmp_path / "features.safetensors"
     first = extract_features(tiny_model, photos, cache=cache)
-    monkeypatch.setattr(tiny_model, "encode", None)
+    monkeypatch.setattr(features_module, "_pool", None)
     second = extract_features(tiny_model, photos, cache=cache)
     np.testing.assert_array_equal(second.values, first.values)
     np.testing.assert_array_equal(second.rows, first.rows)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .adapter import BISENET_PARTS, as_face_parser
     from .parser import FaceParser
     from .parts import GROUPS, PARTS, resolve_parts
+    from .photo import ParsedPhoto, parse_photo
     from .weights import load_face_parser, save_face_parser
 
 _HOME = {
@@ -23,6 +24,8 @@ _HOME = {
     "PARTS": "parts",
     "GROUPS": "parts",
     "resolve_parts": "parts",
+    "ParsedPhoto": "photo",
+    "parse_photo": "photo",
 }
 
 __all__ = [
@@ -30,8 +33,10 @@ __all__ = [
     "GROUPS",
     "PARTS",
     "FaceParser",
+    "ParsedPhoto",
     "as_face_parser",
     "load_face_parser",
+    "parse_photo",
     "resolve_parts",
     "save_face_parser",
 ]

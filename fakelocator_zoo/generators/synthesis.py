@@ -28,6 +28,7 @@ def make_fakes(
     real: Tensor,
     generators: Sequence[Generator],
     *,
+    masks: Tensor | None = None,
     groups: int = 4,
     other_content: float = 0.3,
     other_colour: float = 0.3,
@@ -36,18 +37,24 @@ def make_fakes(
     residual: float = 0.25,
     random: torch.Generator | None = None,
 ) -> FakeBatch:
-    """Re-synthesise a random region of each image.
+    """Re-synthesise a region of each image.
 
     Args:
         real: (B, 3, H, W) in [0, 1].
         generators: drawn from anew for each of ``groups`` parts of the batch.
+        masks: how much of each pixel is painted, (B, 1, H, W) in [0, 1]; None draws random regions.
         other_content: chance that a region shows another image's content (identity swap).
         other_colour: chance that the content's colours are changed before it is re-synthesised.
         latent_edit: chance that the generator's latent is changed (attribute edit).
         refilter: chance that what was painted passes one more random filter, as other decoders would end.
         residual: chance that the generator's change is added to the photo, in place of its image.
         random: source of chance on the images' device; None is torch's own.
+
+    Raises:
+        ValueError: where ``masks`` are of another shape than the images.
     """
+    if masks is not None and masks.shape != real[:, :1].shape:
+        raise ValueError(f"masks must be {tuple(real[:, :1].shape)}, got {tuple(masks.shape)}")
     batch, _, height, width = real.shape
     edits = _chance(batch, residual, real, random)
     content = real
@@ -60,7 +67,9 @@ def make_fakes(
         generator = generators[_integer(len(generators), real, random)]
         painted[part] = _paint(generator, real[part], content[part], edits[part], latent_edit, random)
     painted = _refilter(painted, _chance(batch, refilter, real, random) & ~edits, random)
-    mask = random_masks(batch, height, width, generator=random, device=real.device)
+    mask = masks
+    if mask is None:
+        mask = random_masks(batch, height, width, generator=random, device=real.device)
     fake = ((real + mask * (painted - real)) * 255).round() / 255
     return FakeBatch(fake, mask, fakeness_map(real, fake), fakeness_map(real, painted))
 

@@ -35,6 +35,11 @@ class Localization:
     faces: tuple[Face, ...]  #: largest first; empty where the whole image was scored
     whole_image: bool  #: True where no face was found or looked for, so that all of the photo was scored
     attention: np.ndarray | None  #: (H, W) float32 in [0, 1] where the model attends to face parts, or None
+    #: Whether the model's face parser found a face in every piece that was scored; where it did not, attention is 1
+    #: everywhere. None without a parser.
+    face_found: bool | None = None
+    texture_map: np.ndarray | None = None  #: (H, W) float32 in [0, 1], P(painted), of an explaining Localizer
+    change: np.ndarray | None = None  #: (H, W) float32 in [0, 1], how much was changed if painted, likewise
 
     def save(self, path: str | Path) -> None:
         """Write the photo with its heat map and face boxes as a PNG.
@@ -57,6 +62,7 @@ class Localizer:
         find_faces: False scores the whole image always.
         tile: larger faces and photos go through in overlapping tiles of this side (multiple of 32).
         overlap: of the tiles, in pixels.
+        explain: keep the factors of the fakeness map, where the model has them.
 
     A call keeps no state: one Localizer may serve several threads.
     """
@@ -68,6 +74,7 @@ class Localizer:
         find_faces: bool = True,
         tile: int = 768,
         overlap: int = 64,
+        explain: bool = False,
     ) -> None:
         if not isinstance(model, nn.Module):
             import fakelocator_zoo
@@ -75,7 +82,7 @@ class Localizer:
             model = fakelocator_zoo.from_pretrained(model)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.to(self.device).eval()
-        self.find_faces, self.tile, self.overlap = find_faces, tile, overlap
+        self.find_faces, self.tile, self.overlap, self.explain = find_faces, tile, overlap, explain
 
     def __call__(self, photo: np.ndarray | Image.Image | Tensor | str | Path) -> Localization:
         """Locate manipulations in one photo.
@@ -91,19 +98,30 @@ class Localizer:
         height, width = image.shape[:2]
         boxes = face_finder.find_faces(image) if self.find_faces else []
         pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
-        fakeness = np.zeros((height, width), np.float32)
-        attention: np.ndarray | None = None
-        probabilities = []
+        maps: dict[str, np.ndarray] = {}
+        probabilities, face_found = [], []
         for left, top, right, bottom in boxes or [(0, 0, width, height)]:
-            part = predict_tiled(self.model, pixels[:, top:bottom, left:right], self.tile, self.overlap)
-            place = np.s_[top:bottom, left:right]
-            fakeness[place] = np.maximum(fakeness[place], part.fakeness_map.numpy())
-            if part.attention is not None:
-                attention = np.zeros((height, width), np.float32) if attention is None else attention
-                attention[place] = np.maximum(attention[place], part.attention.numpy())
+            crop = pixels[:, top:bottom, left:right]
+            part = predict_tiled(self.model, crop, self.tile, self.overlap, self.explain)
+            for name in ("fakeness_map", "attention", "texture_map", "change"):
+                values: Tensor | None = getattr(part, name)
+                if values is not None:
+                    whole = maps.setdefault(name, np.zeros((height, width), np.float32))
+                    place = whole[top:bottom, left:right]
+                    np.maximum(place, values.numpy(), out=place)
             probabilities.append(part.fake_probability)
-        faces = tuple(Face(box, probability) for box, probability in zip(boxes, probabilities, strict=False))
-        return Localization(image, fakeness, max(probabilities), faces, not boxes, attention)
+            face_found.append(part.face_found)
+        return Localization(
+            image,
+            maps["fakeness_map"],
+            max(probabilities),
+            tuple(Face(box, probability) for box, probability in zip(boxes, probabilities, strict=False)),
+            not boxes,
+            maps.get("attention"),
+            None if None in face_found else all(face_found),
+            maps.get("texture_map"),
+            maps.get("change"),
+        )
 
     def folder(self, path: str | Path) -> Iterator[tuple[Path, Localization | ImageError]]:
         """Every photo below a folder, sorted; one that cannot be read yields its error, and the rest go on.

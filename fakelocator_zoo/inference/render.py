@@ -23,12 +23,12 @@ _HEAT = np.array(
 _MARGIN = 8
 
 
-def heat(fakeness_map: np.ndarray) -> np.ndarray:
-    """A map (H, W) in [0, 1] as colours (H, W, 3) uint8: black at 0, light yellow from FULL_COLOUR on."""
+def heat(values: np.ndarray, full_colour: float = FULL_COLOUR) -> np.ndarray:
+    """A map (H, W) in [0, 1] as colours (H, W, 3) uint8: black at 0, light yellow from ``full_colour`` on."""
     stops = np.linspace(0, 1, len(_HEAT))
     strength = np.arange(256) / 255
     table = np.stack([np.interp(strength, stops, _HEAT[:, channel]) for channel in range(3)], axis=1)
-    return np.rint(table).astype(np.uint8)[np.rint(_strength(fakeness_map) * 255).astype(np.uint8)]
+    return np.rint(table).astype(np.uint8)[np.rint(_strength(values, full_colour) * 255).astype(np.uint8)]
 
 
 def overlay(image: np.ndarray, fakeness_map: np.ndarray) -> np.ndarray:
@@ -60,6 +60,26 @@ def render(result: Localization) -> np.ndarray:
     return np.asarray(picture)
 
 
+def explanation(result: Localization) -> np.ndarray:
+    """Why the overlay looks as it does, (H', W', 3) uint8: the photo, the maps that the fakeness map was made of, and
+    the overlay, each titled. Maps that the result does not hold are left out.
+
+    Probabilities (attention, painted) reach full colour at 1, amounts of change at :data:`FULL_COLOUR`.
+    """
+    pictures = {"photo": result.image}
+    if result.attention is not None:
+        title = "attention" if result.face_found is not False else "attention: no face, 1 everywhere"
+        pictures[title] = heat(result.attention, 1.0)
+    if result.texture_map is not None:
+        pictures["painted? (texture)"] = heat(result.texture_map, 1.0)
+        # Without a texture map the change is the fakeness map.
+        if result.change is not None:
+            pictures["change if painted"] = heat(result.change)
+    pictures["fakeness map"] = heat(result.fakeness_map)
+    pictures["overlay"] = render(result)
+    return side_by_side(list(pictures.values()), list(pictures))
+
+
 def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], height: int = 384) -> np.ndarray:
     """Pictures (H, W, 3) uint8 in one row at one height, each under its title, (H', W', 3) uint8.
 
@@ -82,8 +102,8 @@ def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], height: in
     return np.asarray(sheet)
 
 
-def _strength(fakeness_map: np.ndarray) -> np.ndarray:
-    return np.clip(fakeness_map.astype(np.float32) / FULL_COLOUR, 0, 1)
+def _strength(values: np.ndarray, full_colour: float = FULL_COLOUR) -> np.ndarray:
+    return np.clip(values.astype(np.float32) / full_colour, 0, 1)
 
 
 def _label(draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, size: int) -> None:

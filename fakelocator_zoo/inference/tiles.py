@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fakelocator_zoo.models.attention import PartsAttention
+
 # Encoders halve five times, and the texture stem looks at pixels in pairs: tiles that start on this grid see
 # what they would see inside the whole image.
 _GRID = 32
@@ -20,20 +22,27 @@ class Prediction(NamedTuple):
     fakeness_map: Tensor  #: (H, W) float32 in [0, 1]
     fake_probability: float  #: of the most suspicious tile
     attention: Tensor | None  #: (H, W) float32 in [0, 1], or None
+    face_found: bool | None = None  #: whether the model's face parser found a face; None without one
+    texture_map: Tensor | None = None  #: (H, W) float32 in [0, 1] with ``explain``, where the model has it
+    change: Tensor | None = None  #: (H, W) float32 in [0, 1] with ``explain``, where the model has it
 
 
-def predict_tiled(model: nn.Module, image: Tensor, tile: int = 768, overlap: int = 64) -> Prediction:
+def predict_tiled(
+    model: nn.Module, image: Tensor, tile: int = 768, overlap: int = 64, explain: bool = False
+) -> Prediction:
     """Run ``model`` over one image; what fits into one tile goes through whole.
 
     Tiles overlap by at least ``overlap`` pixels. The outer quarter of an overlap, where a tile lacks its
     surroundings, is dropped; the rest blends linearly. The fake probability is the highest over the tiles,
     since a small forgery in a large photo shows in one of them: more tiles make a false alarm likelier.
+    Attention is found once in the whole image, since a face parser knows no face by a piece of it.
 
     Args:
         model: a :class:`~fakelocator_zoo.FakeLocator` in eval mode.
         image: (3, H, W), float in [0, 1] or uint8, on any device.
         tile: side of a tile in pixels, a multiple of 32; 768 needs about 1 GB with the small models.
         overlap: pixels, less than half of ``tile``.
+        explain: keep the factors of the fakeness map as well.
 
     Raises:
         ValueError: for another shape, or tile sizes that do not fit together.
@@ -46,25 +55,59 @@ def predict_tiled(model: nn.Module, image: Tensor, tile: int = 768, overlap: int
     device = next(model.parameters(), torch.empty(0)).device
     rows, columns = _spans(height, tile, overlap), _spans(width, tile, overlap)
     row_weights, column_weights = _weights(rows, height, overlap), _weights(columns, width, overlap)
-    fakeness = torch.zeros(height, width)
-    attention: Tensor | None = None
+    names = ("fakeness_map", "attention", *(("texture_map", "change") if explain else ()))
+    maps: dict[str, Tensor] = {}
     probability = 0.0
     with torch.no_grad():
+        attended = _attend(model, image, tile, device) if len(rows) * len(columns) > 1 else None
+        face_found = None if attended is None else bool(attended.face_found[0])
         for (top, bottom), row_weight in zip(rows, row_weights, strict=True):
             for (left, right), column_weight in zip(columns, column_weights, strict=True):
                 part = image[None, :, top:bottom, left:right].to(device)
-                out = model(part.float() / 255 if part.dtype == torch.uint8 else part)
-                weight = row_weight[:, None] * column_weight[None, :]
-                fakeness[top:bottom, left:right] += out.fakeness_map[0, 0].float().cpu() * weight
+                part = part.float() / 255 if part.dtype == torch.uint8 else part
+                if attended is None:
+                    out = model(part)
+                    found = getattr(out, "face_found", None)
+                    face_found = None if found is None else bool(found[0])
+                else:
+                    out = model(part, attention=attended.attention[..., top:bottom, left:right].to(device))
                 probability = max(probability, float(out.logits.float().softmax(dim=1)[0, 1]))
-                if out.attention is not None:
-                    if attention is None:
-                        attention = torch.zeros(height, width)
-                    size = (bottom - top, right - left)
-                    full = F.interpolate(out.attention.float(), size, mode="bilinear", align_corners=False)
-                    attention[top:bottom, left:right] += full[0, 0].cpu() * weight
+                weight = row_weight[:, None] * column_weight[None, :]
+                for name in names:
+                    values = getattr(out, name, None)
+                    if values is None:
+                        continue
+                    if values.shape[-2:] != part.shape[-2:]:
+                        values = F.interpolate(values.float(), part.shape[-2:], mode="bilinear", align_corners=False)
+                    whole = maps.setdefault(name, torch.zeros(height, width))
+                    whole[top:bottom, left:right] += values[0, 0].float().cpu() * weight
     # Weights add up to one only within rounding.
-    return Prediction(fakeness.clamp_(0, 1), probability, None if attention is None else attention.clamp_(0, 1))
+    maps = {name: values.clamp_(0, 1) for name, values in maps.items()}
+    return Prediction(
+        maps["fakeness_map"],
+        probability,
+        maps.get("attention"),
+        face_found,
+        maps.get("texture_map"),
+        maps.get("change"),
+    )
+
+
+def _attend(model: nn.Module, image: Tensor, side: int, device: torch.device) -> PartsAttention | None:
+    """The attention of a FakeLocator to a whole image (3, H, W), as (1, 1, H, W) on the CPU; None without a parser."""
+    attend = getattr(model, "attend", None)
+    if attend is None:
+        return None
+    height, width = image.shape[1:]
+    # A face parser looks at a reduced image anyway; reduced here, the floats of a large photo need no memory.
+    scale = min(1.0, side / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    reduced = F.interpolate(image.cpu()[None], size, mode="bilinear", align_corners=False, antialias=True)
+    attended = attend((reduced.float() / 255 if reduced.dtype == torch.uint8 else reduced).to(device))
+    if attended is None:
+        return None
+    attention = F.interpolate(attended.attention.cpu(), (height, width), mode="bilinear", align_corners=False)
+    return PartsAttention(attention.clamp_(0, 1), attended.face_found)
 
 
 def _spans(length: int, tile: int, overlap: int) -> list[tuple[int, int]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
@@ -116,18 +116,66 @@ def resize_attention(attention: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(attention, size=(height, width), mode="bilinear", align_corners=False)
 
 
-def parts_attention(face_parser: nn.Module, images: Tensor, parts: Sequence[str]) -> Tensor:
-    """Where the chosen parts are: images (B, 3, H, W) -> (B, 1, h, w) in [0, 1] at the parser's resolution.
+class PartsAttention(NamedTuple):
+    """Where the chosen face parts of images (B, 3, H, W) are."""
 
-    An image in which the parser finds no face gets 1 everywhere: no attention rather than a blind encoder.
+    attention: Tensor  #: (B, 1, h, w) in [0, 1]; 1 everywhere in an image without a face
+    face_found: Tensor  #: (B,) bool, whether the face parser found a face
+
+
+@torch.no_grad()
+def parts_attention(
+    face_parser: nn.Module, images: Tensor, parts: Sequence[str], temperature: float = 1.0
+) -> PartsAttention:
+    """The face parser's map of the chosen parts, at its own resolution.
+
+    An image in which it finds no face gets 1 everywhere: no attention rather than a blind encoder.
+
+    Args:
+        face_parser: images (B, 3, H, W) in [0, 1] -> part probabilities (B, P, h, w), with ``parts``, the names of
+            the P parts, and ``has_face``, probabilities -> (B,) bool.
+        parts: names of the parser's parts.
+        temperature: a becomes sigmoid(logit(a) / temperature): below 1 the map is sharper, above 1 softer; 0.5
+            stays 0.5, and 1 changes nothing.
+
+    Raises:
+        ValueError: where the parser gives another number of maps than it names parts.
     """
-    with torch.no_grad():
-        probabilities = face_parser(images)
-        parser_parts = tuple(face_parser.parts)  # type: ignore[arg-type]
-        chosen = [parser_parts.index(part) for part in parts]
-        attention = probabilities[:, chosen].sum(dim=1, keepdim=True).clamp(0, 1)
-        found = face_parser.has_face(probabilities).view(-1, 1, 1, 1)  # type: ignore[operator]
-        return torch.where(found, attention, torch.ones_like(attention))
+    probabilities = face_parser(images)
+    names = tuple(face_parser.parts)  # type: ignore[arg-type]
+    if probabilities.ndim != 4 or probabilities.shape[1] != len(names):
+        raise ValueError(
+            f"the face parser gave {tuple(probabilities.shape)} but names {len(names)} parts; "
+            f"it must give (B, {len(names)}, h, w)"
+        )
+    attention = probabilities[:, [names.index(part) for part in parts]].sum(dim=1, keepdim=True).clamp(0, 1)
+    if temperature != 1:
+        attention = torch.sigmoid(torch.logit(attention, eps=1e-6) / temperature)
+    found = face_parser.has_face(probabilities)  # type: ignore[operator]
+    return PartsAttention(torch.where(found.view(-1, 1, 1, 1), attention, torch.ones_like(attention)), found)
+
+
+def resolve_face_parser(face_parser: nn.Module | str | Mapping[str, Any] | None) -> nn.Module:
+    """A frozen face parser from what ``FakeLocator`` takes as ``face_parser``; None is the bundled one.
+
+    Raises:
+        ValueError: for what does not behave as a face parser.
+    """
+    from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
+
+    if face_parser is None:
+        face_parser = load_face_parser()
+    elif isinstance(face_parser, str):
+        face_parser = load_face_parser(face_parser)
+    elif isinstance(face_parser, Mapping):
+        face_parser = FaceParser(**face_parser)
+    behaves = hasattr(face_parser, "parts") and hasattr(face_parser, "has_face")
+    if not isinstance(face_parser, nn.Module) or not behaves:
+        raise ValueError(
+            "face_parser must be a FaceParser, its name, or as_face_parser(your_network, parts=[...]), "
+            f"got {type(face_parser).__name__}"
+        )
+    return face_parser.eval().requires_grad_(False)
 
 
 def check_attention(attention: Tensor, batch: int) -> None:

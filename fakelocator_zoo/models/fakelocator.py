@@ -15,7 +15,15 @@ from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor, nn
 
 from fakelocator_zoo.face_parsing.parts import resolve_parts
-from fakelocator_zoo.models.attention import AttentionMode, StageAttention, check_attention, parts_attention
+from fakelocator_zoo.models.attention import (
+    AttentionMode,
+    PartsAttention,
+    StageAttention,
+    check_attention,
+    parts_attention,
+    resize_attention,
+    resolve_face_parser,
+)
 from fakelocator_zoo.models.decoder import DecoderUpsampling, FakeLocatorDecoder
 from fakelocator_zoo.models.encoder import build_encoder, encoder_normalisation
 from fakelocator_zoo.models.heads import ClassificationHead, FakenessHead
@@ -30,6 +38,19 @@ class FakeLocatorOutput(NamedTuple):
     attention: Tensor | None  #: (B, 1, h, w) in [0, 1], the map that was multiplied in
     texture_map: Tensor | None  #: (B, 1, H, W) in [0, 1], P(painted) by the texture stem alone
     change: Tensor  #: (B, 1, H, W) in [0, 1], how much a pixel was changed if it was painted
+    #: (B,) bool, whether the face parser found a face; where it did not, attention is 1 everywhere. None where no
+    #: parser ran: the model has no attention, or the caller gave the map.
+    face_found: Tensor | None = None
+
+
+class Encoding(NamedTuple):
+    """What the encoder saw in images (B, 3, H, W)."""
+
+    padded: Tensor  #: the images, padded below and on the right to a multiple of the encoder's stride
+    texture: TextureOutput | None  #: of the texture stem, of the padded images
+    features: list[Tensor]  #: the padded images as the encoder got them, then each stage's feature, deepest last
+    attention: Tensor | None  #: (B, 1, h, w) in [0, 1]
+    face_found: Tensor | None  #: (B,) bool, see :class:`FakeLocatorOutput`
 
 
 class FakeLocator(SegmentationModel):
@@ -46,6 +67,7 @@ class FakeLocator(SegmentationModel):
         attention_stages: encoder stages (1 = stride 2) that the map is multiplied into; None takes stage 3
             (the nearest where the encoder lacks it).
         attention_mode: ``multiply`` (the paper) or ``residual`` (1 + a).
+        attention_temperature: below 1 sharpens the parser's map towards 0 and 1, above 1 softens it towards 0.5.
         face_parser: a :class:`~fakelocator_zoo.face_parsing.FaceParser`, its name or its config, or what
             ``as_face_parser`` returns; only used with ``attention``. None takes the bundled one.
         image_mean, image_std: the encoder's normalisation; None takes the encoder's own.
@@ -69,6 +91,7 @@ class FakeLocator(SegmentationModel):
         attention: str | Sequence[str] | None = None,
         attention_stages: Sequence[int] | None = None,
         attention_mode: AttentionMode = "multiply",
+        attention_temperature: float = 1.0,
         face_parser: nn.Module | str | Mapping[str, Any] | None = None,
         image_mean: Sequence[float] | None = None,
         image_std: Sequence[float] | None = None,
@@ -99,10 +122,13 @@ class FakeLocator(SegmentationModel):
         self.classification_head = ClassificationHead(channels[-1], 3 if texture_stem else 0, dropout)
 
         self._stage_attention = StageAttention(self.encoder, attention_stages, attention_mode)
+        if not attention_temperature > 0:
+            raise ValueError(f"attention_temperature must be more than 0, got {attention_temperature}")
+        self.attention_temperature = float(attention_temperature)
         self.attention_parts: tuple[str, ...] | None = None
         self.face_parser: nn.Module | None = None
         if attention is not None:
-            self.face_parser = _resolve_face_parser(face_parser)
+            self.face_parser = resolve_face_parser(face_parser)
             self.attention_parts = resolve_parts(attention, self.face_parser.parts)  # type: ignore[arg-type]
         elif face_parser is not None:
             raise ValueError("face_parser is given but attention is None; name the parts to attend to")
@@ -118,6 +144,7 @@ class FakeLocator(SegmentationModel):
             "attention": None if self.attention_parts is None else list(self.attention_parts),
             "attention_stages": list(self._stage_attention.stages),
             "attention_mode": attention_mode,
+            "attention_temperature": self.attention_temperature,
             "image_mean": list(image_mean),
             "image_std": list(image_std),
             "dropout": dropout,
@@ -160,14 +187,14 @@ class FakeLocator(SegmentationModel):
 
         Args:
             images: (B, 3, H, W) float in [0, 1], any H and W.
-            attention: (B, 1, h, w) in [0, 1], any h and w; replaces the face parser's map.
+            attention: (B, 1, h, w) in [0, 1], any h and w; replaces the face parser's map, which :meth:`attend`
+                gives in advance. A model built without attention takes one as well.
 
         Raises:
             ValueError: for images or attention of another shape, dtype or range.
         """
-        _check_images(images)
+        padded, texture, features, attention, face_found = self.encode_stages(images, attention)
         height, width = images.shape[-2:]
-        padded, texture, features, attention = self._encode(images, attention)
         logits = self._classify(features[-1], texture, height, width)
         decoded = self.decoder(features, None if texture is None else texture.features)
         texture_map = None
@@ -176,20 +203,53 @@ class FakeLocator(SegmentationModel):
             texture_map = F.interpolate(texture_map, size=padded.shape[-2:], mode="bilinear", align_corners=False)
         change = self.segmentation_head(decoded)[..., :height, :width]
         if texture_map is None:
-            return FakeLocatorOutput(change, logits, attention, None, change)
+            return FakeLocatorOutput(change, logits, attention, None, change, face_found)
         texture_map = texture_map[..., :height, :width]
-        return FakeLocatorOutput(texture_map * change, logits, attention, texture_map, change)
+        return FakeLocatorOutput(texture_map * change, logits, attention, texture_map, change, face_found)
+
+    def attend(self, images: Tensor) -> PartsAttention | None:
+        """The face parser's map of images (B, 3, H, W), to be kept and given to later calls; None without a parser."""
+        if self.face_parser is None or self.attention_parts is None:
+            return None
+        _check_images(images)
+        return parts_attention(self.face_parser, images, self.attention_parts, self.attention_temperature)
 
     def encode(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
         """The encoder's deepest feature, averaged over the image: (B, 3, H, W) -> (B, C)."""
-        _check_images(images)
-        return _pool(self._encode(images, attention)[2][-1])
+        return _pool(self.encode_stages(images, attention).features[-1])
 
     def classify(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
         """Logits (B, 2), real and fake, without the cost of the decoder."""
+        encoding = self.encode_stages(images, attention)
+        return self._classify(encoding.features[-1], encoding.texture, images.shape[-2], images.shape[-1])
+
+    def encode_stages(self, images: Tensor, attention: Tensor | None = None) -> Encoding:
+        """Every stage of the encoder and the texture stem, without decoder and heads.
+
+        Arguments and errors are those of :meth:`forward`.
+        """
         _check_images(images)
-        _, texture, features, _ = self._encode(images, attention)
-        return self._classify(features[-1], texture, images.shape[-2], images.shape[-1])
+        stride = int(self.encoder.output_stride)  # type: ignore[arg-type]
+        pad = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
+        padded = F.pad(images, pad, mode="replicate") if any(pad) else images
+        face_found = None
+        if attention is not None:
+            check_attention(attention, images.shape[0])
+        elif (attended := self.attend(images)) is not None:
+            attention, face_found = attended
+        x = (padded - self.image_mean) / self.image_std
+        texture = None
+        if self.texture is not None:
+            assert self.texture_projection is not None
+            texture = self.texture(padded)
+            x = x + self.texture_projection(F.pixel_shuffle(texture.features, 2))
+        applied = attention
+        if attention is not None and any(pad):
+            # Features cover the padding as well; the map of the image alone would be stretched over it.
+            applied = F.pad(resize_attention(attention, *images.shape[-2:]), pad, mode="replicate")
+        with self._stage_attention.applied(applied):
+            features = self.encoder(x)
+        return Encoding(padded, texture, features, attention, face_found)
 
     @torch.inference_mode()
     def predict(self, x: Tensor, attention: Tensor | None = None) -> FakeLocatorOutput:
@@ -200,27 +260,6 @@ class FakeLocator(SegmentationModel):
             return self(x, attention)
         finally:
             self.train(training)
-
-    def _encode(
-        self, images: Tensor, attention: Tensor | None
-    ) -> tuple[Tensor, TextureOutput | None, list[Tensor], Tensor | None]:
-        stride = int(self.encoder.output_stride)  # type: ignore[arg-type]
-        pad = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
-        padded = F.pad(images, pad, mode="replicate") if any(pad) else images
-        if attention is not None:
-            check_attention(attention, images.shape[0])
-        elif self.face_parser is not None:
-            assert self.attention_parts is not None
-            attention = parts_attention(self.face_parser, images, self.attention_parts)
-        x = (padded - self.image_mean) / self.image_std
-        texture = None
-        if self.texture is not None:
-            assert self.texture_projection is not None
-            texture = self.texture(padded)
-            x = x + self.texture_projection(F.pixel_shuffle(texture.features, 2))
-        with self._stage_attention.applied(attention):
-            features = self.encoder(x)
-        return padded, texture, features, attention
 
     def _classify(self, deepest: Tensor, texture: TextureOutput | None, height: int, width: int) -> Tensor:
         statistics = None
@@ -261,20 +300,3 @@ def _check_images(images: Tensor) -> None:
             f"images must be float (B, 3, H, W) in [0, 1], got {str(images.dtype).removeprefix('torch.')} "
             f"{tuple(images.shape)}"
         )
-
-
-def _resolve_face_parser(face_parser: nn.Module | str | Mapping[str, Any] | None) -> nn.Module:
-    from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
-
-    if face_parser is None:
-        face_parser = load_face_parser()
-    elif isinstance(face_parser, str):
-        face_parser = load_face_parser(face_parser)
-    elif isinstance(face_parser, Mapping):
-        face_parser = FaceParser(**face_parser)
-    if not isinstance(face_parser, nn.Module) or not hasattr(face_parser, "parts"):
-        raise ValueError(
-            "face_parser must be a FaceParser, its name, or as_face_parser(your_network, parts=[...]), "
-            f"got {type(face_parser).__name__}"
-        )
-    return face_parser.eval().requires_grad_(False)

@@ -9,9 +9,11 @@ import torch
 from PIL import Image
 
 import fakelocator_zoo
-from fakelocator_zoo.inference import faces
+from fakelocator_zoo import FakeLocator
+from fakelocator_zoo.inference import faces, localizer
 from fakelocator_zoo.inference.images import ImageError
 from fakelocator_zoo.inference.localizer import Face, Localizer
+from fakelocator_zoo.inference.tiles import Prediction
 from tests.inference.stubs import StubModel, noise
 
 BOXES = [(10, 20, 90, 110), (60, 30, 120, 100)]
@@ -143,3 +145,27 @@ def test_real_network_end_to_end() -> None:
     assert 0 <= result.fake_probability <= 1
     assert isinstance(result.faces, tuple)
     assert all(isinstance(face, Face) for face in result.faces)
+
+
+@pytest.mark.parametrize(("found", "expected"), [((True, True), True), ((True, False), False), ((None, None), None)])
+@pytest.mark.usefixtures("two_faces")
+def test_says_whether_the_face_parser_found_every_face(
+    found: tuple[bool | None, bool | None], expected: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(found)
+    maps = {"attention": None, "texture_map": None, "change": None}
+
+    def predict(model: object, image: torch.Tensor, *options: object) -> Prediction:
+        return Prediction(torch.zeros(image.shape[1:]), 0.5, face_found=next(answers), **maps)
+
+    monkeypatch.setattr(localizer, "predict_tiled", predict)
+    assert Localizer(StubModel())(noise(120, 130)).face_found is expected
+
+
+def test_explaining_localizer_keeps_the_factors_of_the_map(tiny_model: FakeLocator) -> None:
+    image = noise(64, 64)
+    plain, explained = (Localizer(tiny_model, find_faces=False, explain=explain)(image) for explain in (False, True))
+    assert plain.texture_map is None and plain.change is None
+    assert explained.texture_map is not None and explained.change is not None
+    np.testing.assert_allclose(explained.texture_map * explained.change, explained.fakeness_map, atol=1e-6)
+    np.testing.assert_array_equal(plain.fakeness_map, explained.fakeness_map)

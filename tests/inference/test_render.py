@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fakelocator_zoo.inference.localizer import Face, Localization
-from fakelocator_zoo.inference.render import FULL_COLOUR, heat, overlay, render, side_by_side
+from fakelocator_zoo.inference.render import FULL_COLOUR, explanation, heat, overlay, render, side_by_side
 from tests.inference.stubs import noise
 
 
@@ -48,3 +48,20 @@ def test_side_by_side() -> None:
     assert sheet[:36].min() < 128  # captions are drawn
     with pytest.raises(ValueError, match="one title"):
         side_by_side([noise(3, 3)], [])
+
+
+def test_explanation_has_a_panel_for_each_map_there_is() -> None:
+    image, grey = noise(60, 60), np.full((60, 60), 0.5, np.float32)
+    widths = []
+    for attention, texture in ((None, None), (grey, None), (None, grey), (grey, grey)):
+        result = Localization(image, grey, 0.9, (), True, attention, True, texture, texture)
+        widths.append(explanation(result).shape[1])
+    # photo, map and overlay; attention adds one panel, texture and change two.
+    panel = 384 + 8
+    assert widths == [8 + count * panel for count in (3, 4, 5, 6)]
+
+
+def test_probabilities_have_their_own_scale() -> None:
+    half = np.full((2, 2), 0.5, np.float32)
+    assert heat(half, 1.0).max() < heat(half).max()
+    np.testing.assert_array_equal(heat(np.ones((2, 2)), 1.0), heat(half))

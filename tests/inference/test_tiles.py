@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.inference.tiles import _spans, _weights, predict_tiled
 from tests.inference.stubs import StubModel
 
@@ -74,3 +75,53 @@ def test_bad_tile_sizes(model: StubModel, tile: int, overlap: int) -> None:
 def test_bad_shape(model: StubModel) -> None:
     with pytest.raises(ValueError, match=r"\(3, H, W\)"):
         predict_tiled(model, torch.rand(1, 3, 10, 10))
+
+
+class PointingParser(torch.nn.Module):
+    """A face is where the image is brightest: hair is every pixel brighter than half of the brightest."""
+
+    parts = ("background", "hair")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        grey = images.mean(dim=1, keepdim=True)
+        hair = (grey > grey.amax() / 2).float()
+        return torch.cat([1 - hair, hair], dim=1)
+
+    def has_face(self, probabilities: torch.Tensor) -> torch.Tensor:
+        return probabilities[:, 1].amax(dim=(1, 2)) > 0
+
+
+def test_attention_of_a_large_image_is_found_once_in_the_whole() -> None:
+    parser = PointingParser()
+    model = FakeLocator(
+        "tu-test_resnet",
+        encoder_weights=None,
+        decoder_channels=(32, 16, 16, 8, 8),
+        attention="hair",
+        face_parser=parser,
+    ).eval()
+    image = torch.full((3, 128, 256), 0.1)
+    image[:, :, :64] = 1
+    prediction = predict_tiled(model, image, tile=128, overlap=32, explain=True)
+    assert parser.calls == 1
+    assert prediction.face_found is True
+    assert prediction.attention is not None and prediction.texture_map is not None and prediction.change is not None
+    # Every tile by itself has a brightest place; the whole image has one alone.
+    assert prediction.attention[:, :60].min() > 0.9
+    assert prediction.attention[:, 70:].max() < 0.1
+    torch.testing.assert_close(prediction.texture_map * prediction.change, prediction.fakeness_map, atol=0.05, rtol=0)
+
+
+def test_factors_of_the_map_are_kept_on_request_alone() -> None:
+    image = torch.rand(3, 64, 64)
+    model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=(32, 16, 16, 8, 8)).eval()
+    assert predict_tiled(model, image).texture_map is None
+    explained = predict_tiled(model, image, explain=True)
+    assert explained.texture_map is not None and explained.change is not None
+    torch.testing.assert_close(explained.texture_map * explained.change, explained.fakeness_map)
+    assert explained.face_found is None

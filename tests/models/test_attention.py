@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fakelocator_zoo import FakeLocator
-from fakelocator_zoo.models.attention import StageAttention, resize_attention
+from fakelocator_zoo.models.attention import StageAttention, parts_attention, resize_attention
 from fakelocator_zoo.models.encoder import build_encoder
 from fakelocator_zoo.models.stages import find_stages
 
@@ -205,3 +205,87 @@ def test_resize_keeps_range_and_constants(size):
     resized = resize_attention(torch.rand(1, 1, 10, 14), *size)
     assert resized.shape[-2:] == size and resized.min() >= 0 and resized.max() <= 1
     torch.testing.assert_close(resize_attention(torch.full((1, 1, 10, 14), 0.3), *size), torch.full((1, 1, *size), 0.3))
+
+
+@torch.no_grad()
+def test_output_says_where_no_face_was_found():
+    images = torch.stack([torch.rand(3, 64, 64), torch.zeros(3, 64, 64), torch.rand(3, 64, 64)])
+    attending = tiny(attention=("hair",), face_parser=FixedParser())
+    assert attending(images).face_found.tolist() == [True, False, True]
+    assert attending(images, torch.ones(3, 1, 4, 4)).face_found is None, "the parser did not run"
+    assert tiny()(images).face_found is None
+
+
+@torch.no_grad()
+def test_attention_in_advance():
+    """What a parser says can be kept and given to later calls, as trainings do."""
+    images = torch.stack([torch.rand(3, 64, 64), torch.zeros(3, 64, 64)])
+    model = tiny(attention=("hair",), face_parser=FixedParser())
+    attended = model.attend(images)
+    assert attended.face_found.tolist() == [True, False]
+    torch.testing.assert_close(model(images, attended.attention).logits, model(images).logits)
+    assert tiny().attend(images) is None
+
+
+class GradedParser(FixedParser):
+    """Hair with a probability of 0.2, 0.5 and 0.8 in three columns."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        hair = torch.tensor([0.2, 0.5, 0.8]).expand(len(images), 1, 3, 3)
+        self.seen_empty = torch.zeros(len(images), dtype=torch.bool)
+        return torch.cat([1 - hair, hair, torch.zeros_like(hair)], dim=1)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "expected"),
+    [
+        (1.0, (0.2, 0.5, 0.8)),
+        (0.5, (1 / 17, 0.5, 16 / 17)),  # odds of 1 : 4 are squared
+        (2.0, (1 / 3, 0.5, 2 / 3)),  # their root is 1 : 2
+    ],
+)
+def test_temperature_sharpens_and_softens(temperature, expected):
+    found = parts_attention(GradedParser(), torch.rand(1, 3, 8, 8), ("hair",), temperature)
+    assert found.attention[0, 0, 0].tolist() == pytest.approx(expected, abs=1e-4)
+    model = tiny(attention="hair", face_parser=GradedParser(), attention_temperature=temperature)
+    torch.testing.assert_close(model.attend(torch.rand(1, 3, 8, 8)).attention, found.attention)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_bad_temperature(temperature):
+    with pytest.raises(ValueError, match="attention_temperature must be more than 0"):
+        tiny(attention_temperature=temperature)
+
+
+@torch.no_grad()
+def test_padding_does_not_stretch_attention():
+    """The map of a 40 x 40 image reaches to pixel 40 of the padded 64 x 64, not to its edge."""
+    model = tiny(attention_stages=(3,))
+    left = torch.zeros(1, 1, 40, 40)
+    left[..., :24] = 1
+    feature = model.encode_stages(torch.rand(1, 3, 40, 40), left).features[3]
+    assert feature.shape[-1] == 8, "stride 8"
+    assert feature[..., :3].any() and not feature[..., 3:].any()
+
+
+def test_parser_with_other_labels():
+    with pytest.raises(ValueError, match="this parser has no part 'nose': it tells background, hair, upper_lip"):
+        tiny(attention="nose", face_parser=FixedParser())
+
+
+def test_parser_that_gives_other_maps_than_it_names():
+    parser = FixedParser()
+    model = tiny(attention="hair", face_parser=parser)
+    parser.parts = ("background", "hair")
+    with pytest.raises(ValueError, match=r"gave \(1, 3, 16, 16\) but names 2 parts"):
+        model(torch.rand(1, 3, 64, 64))
+
+
+def test_parser_that_is_none():
+    with pytest.raises(ValueError, match="face_parser must be a FaceParser, its name, or as_face_parser"):
+        tiny(attention="hair", face_parser=nn.Identity())
+
+
+def test_typo_in_a_part_suggests_the_nearest():
+    with pytest.raises(ValueError, match="unknown face part 'mouht': did you mean 'mouth'"):
+        tiny(attention="mouht")
