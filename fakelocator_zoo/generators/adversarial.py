@@ -37,7 +37,7 @@ def train_generator(
     Args:
         crops: endless batches of real crops (B, 3, h, w) in [0, 1], on the generator's device.
         steps: optimiser steps; the adversary starts after a quarter of them.
-        adversarial_weight: weight of the hinge adversary beside L1.
+        adversarial_weight: weight of the hinge adversary beside L1; 0 trains without one, and smoothly.
 
     Returns:
         Mean L1 over the last tenth of the steps, and ``sharpness``: the energy of the horizontal and
@@ -56,7 +56,7 @@ def train_generator(
         fake = generator(real)
         l1 = (fake - real).abs().mean()
         loss = l1
-        if step >= steps // 4:
+        if adversarial_weight > 0 and step >= steps // 4:
             d_loss = (1 - discriminator(real)).relu().mean() + (1 + discriminator(fake.detach())).relu().mean()
             d_optimizer.zero_grad(set_to_none=True)
             d_loss.backward()

@@ -23,6 +23,7 @@ BATCH_SIZE = 8
 
 #: The variety is the point: every upsampling kind, shallow and deep, with and without normalisation,
 #: noise and skips. The order puts the most different ones first, so that a prefix is a bank as well.
+#: Those called smooth are trained briefly and without the adversary: many generators are smoother than photos.
 BANK: dict[str, dict[str, Any]] = {
     "transposed-l2": {"upsampling": "transposed", "levels": 2},
     "nearest-l1": {"upsampling": "nearest", "levels": 1},
@@ -48,6 +49,14 @@ BANK: dict[str, dict[str, Any]] = {
     "nearest-l1-k1": {"upsampling": "nearest", "levels": 1, "kernel_size": 1, "width": 24},
     "transposed2-l1": {"upsampling": "transposed2", "levels": 1},
     "pixel_shuffle-l1-noise": {"upsampling": "pixel_shuffle", "levels": 1, "noise": True, "blocks": 2},
+    "bilinear-l1-smooth": {"upsampling": "bilinear", "levels": 1},
+    "bilinear-l2-smooth": {"upsampling": "bilinear", "levels": 2},
+    "bilinear-l2-skips-smooth": {"upsampling": "bilinear", "levels": 2, "skips": True},
+    "nearest-l1-smooth": {"upsampling": "nearest", "levels": 1},
+    "nearest-l2-smooth": {"upsampling": "nearest", "levels": 2},
+    "transposed-l2-smooth": {"upsampling": "transposed", "levels": 2},
+    "transposed3-l1-smooth": {"upsampling": "transposed3", "levels": 1},
+    "pixel_shuffle-l2-smooth": {"upsampling": "pixel_shuffle", "levels": 2},
 }
 
 
@@ -91,7 +100,13 @@ def train_bank(
         torch.manual_seed(seed * 1000 + index)
         crops.epoch = index * 1000
         generator = Generator(**BANK[name]).to(device)
-        figures = train_generator(generator, endless_batches(crops, BATCH_SIZE, device), steps=steps)
+        batches = endless_batches(crops, BATCH_SIZE, device)
+        if name.endswith("-smooth"):
+            figures = train_generator(
+                generator, batches, steps=max(1, steps // 3), adversarial_weight=0.0, learning_rate=1e-3
+            )
+        else:
+            figures = train_generator(generator, batches, steps=steps)
         save_generator(generator, folder / f"{name}.safetensors", extra={"steps": steps, "seed": seed, **figures})
         report(name, figures)
     return {name: load_generator(folder / f"{name}.safetensors", device) for name in chosen}

@@ -113,3 +113,15 @@ def test_the_same_chance_makes_the_same_fakes():
     generators = [Generator("nearest", 1, 8).eval()]
     one, two = (make_fakes(real, generators, random=torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(one.fake, two.fake) and torch.equal(one.mask, two.mask)
+
+
+def test_fakes_of_given_regions() -> None:
+    real = torch.rand(3, 3, 32, 32)
+    masks = torch.zeros(3, 1, 32, 32)
+    masks[..., 8:24] = 1
+    made = make_fakes(real, [Generator("nearest", 1, 8).eval()], masks=masks)
+    assert torch.equal(made.mask, masks)
+    changed = (made.fake - real).abs() > 1 / 255
+    assert changed[..., 8:24].any() and not changed[..., :8].any() and not changed[..., 24:].any()
+    with pytest.raises(ValueError, match=r"masks must be \(3, 1, 32, 32\)"):
+        make_fakes(real, [Generator("nearest", 1, 8).eval()], masks=masks[:1])
