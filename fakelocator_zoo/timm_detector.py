@@ -31,8 +31,8 @@ class FakeLocatorDetector(nn.Module):
     Convention:
         Images are (B, 3, H, W) in [0, 1], any H and W: ``pretrained_cfg`` has mean 0 and standard deviation 1,
         so timm's data pipeline gives just that. Logits are (B, num_classes): real, fake. Features are
-        (B, num_features, h, w): the encoder's deepest, and the image's texture statistics repeated over it,
-        so that their mean over h and w is what the head reads.
+        (B, num_features, h, w), their mean over h and w what the head reads: the image's texture statistics,
+        repeated; of a model without texture stem the encoder's deepest feature.
 
     Args:
         locator: the model to take apart; its decoder and map head are dropped from it.
@@ -79,17 +79,14 @@ class FakeLocatorDetector(nn.Module):
         if texture is None:
             return deepest
         statistics = texture_statistics(texture.logits[..., : (height + 1) // 2, : (width + 1) // 2])
-        repeated = statistics[:, :, None, None].expand(-1, -1, *deepest.shape[-2:])
-        return torch.cat([deepest, repeated.to(deepest.dtype)], dim=1)
+        return statistics[:, :, None, None].expand(-1, -1, *deepest.shape[-2:])
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
         """(B, num_features, h, w) -> logits (B, num_classes), or (B, num_features) with ``pre_logits``."""
         pooled = features.mean(dim=(2, 3))
         if pre_logits:
             return pooled
-        count = self.locator.encoder.out_channels[-1]  # type: ignore[index]
-        statistics = pooled[:, count:] if pooled.shape[1] > count else None
-        return self.locator.classification_head(pooled[:, :count], statistics)
+        return self.locator.classification_head(pooled, None if self.locator.texture is None else pooled)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> logits (B, num_classes)."""

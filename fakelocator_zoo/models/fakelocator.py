@@ -27,7 +27,7 @@ from fakelocator_zoo.models.attention import (
 from fakelocator_zoo.models.decoder import DecoderUpsampling, FakeLocatorDecoder
 from fakelocator_zoo.models.encoder import build_encoder, encoder_normalisation
 from fakelocator_zoo.models.heads import ClassificationHead, FakenessHead
-from fakelocator_zoo.models.texture import TextureOutput, TextureStem, texture_statistics
+from fakelocator_zoo.models.texture import TEXTURE_STATISTICS, TextureOutput, TextureStem, texture_statistics
 
 
 class FakeLocatorOutput(NamedTuple):
@@ -63,7 +63,8 @@ class FakeLocator(SegmentationModel):
         decoder_channels: channels of each upsampling step, deepest first, one for each stage.
         decoder_upsampling: ``transposed``, ``nearest``, ``bilinear`` or ``pixel_shuffle``.
         texture_stem: channels of the texture stem; None gives the paper's plain network.
-        attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none.
+        attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none. Beside a texture
+            stem it changes the map alone, since the stem decides.
         attention_stages: encoder stages (1 = stride 2) that the map is multiplied into; None takes stage 3
             (the nearest where the encoder lacks it).
         attention_mode: ``multiply`` (the paper) or ``residual`` (1 + a).
@@ -71,7 +72,7 @@ class FakeLocator(SegmentationModel):
         face_parser: a :class:`~fakelocator_zoo.face_parsing.FaceParser`, its name or its config, or what
             ``as_face_parser`` returns; only used with ``attention``. None takes the bundled one.
         image_mean, image_std: the encoder's normalisation; None takes the encoder's own.
-        dropout: on the pooled feature before the classification head.
+        dropout: on the pooled feature before the classification head of a model without texture stem.
         in_channels, classes: smp's arguments; 3 and 1 are the only values.
 
     Raises:
@@ -119,7 +120,7 @@ class FakeLocator(SegmentationModel):
             self.texture_projection = nn.Conv2d(texture_stem // 4, 3, 1, bias=False)
         self.decoder = FakeLocatorDecoder(channels, decoder_channels, decoder_upsampling, texture_stem or 0)
         self.segmentation_head = FakenessHead(decoder_channels[-1])
-        self.classification_head = ClassificationHead(channels[-1], 3 if texture_stem else 0, dropout)
+        self.classification_head = ClassificationHead(channels[-1], TEXTURE_STATISTICS if texture_stem else 0, dropout)
 
         self._stage_attention = StageAttention(self.encoder, attention_stages, attention_mode)
         if not attention_temperature > 0:

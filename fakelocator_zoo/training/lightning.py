@@ -67,10 +67,15 @@ class FakeLocatorModule(lightning.LightningModule):
         options = self.task.recipe.optimisation
         texture = [] if self.task.model.texture is None else list(self.task.model.texture.parameters())
         inside = {id(parameter) for parameter in texture}
+        # Over a texture stem the decision is a few weights, which have far to go.
+        decision = list(self.task.model.classification_head.parameters()) if texture else []
+        inside |= {id(parameter) for parameter in decision}
         rest = [p for p in self.task.model.parameters() if id(p) not in inside and p.requires_grad]
         groups = [{"params": rest, "lr": options.learning_rate}]
         factors = [lambda step: _cosine(step - options.texture_steps, options.steps)]
         if texture:
+            groups.append({"params": decision, "lr": 20 * options.learning_rate, "weight_decay": 0.0})
+            factors.append(factors[0])
             groups.append({"params": texture, "lr": options.texture_learning_rate})
             alone = options.texture_steps
             # After a phase of its own the stem is only refined: a tenth of its rate.

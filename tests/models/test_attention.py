@@ -116,8 +116,8 @@ def test_threads_sharing_a_model_get_what_each_gets_alone(name):
     model = FakeLocator(name, encoder_weights=None, decoder_channels=CHANNELS).eval()
     images = torch.rand(2, 1, 3, 64, 64)
     maps = [torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)]
-    alone = [model(image, attention).logits for image, attention in zip(images, maps, strict=True)]
-    plain = model(images[0]).logits
+    alone = [model(image, attention).change for image, attention in zip(images, maps, strict=True)]
+    plain = model(images[0]).change
     wrong: list[int] = []
     start = threading.Barrier(3)
 
@@ -125,8 +125,8 @@ def test_threads_sharing_a_model_get_what_each_gets_alone(name):
     def work(who: int) -> None:
         start.wait()
         for _ in range(15):
-            logits = model(images[who], maps[who]).logits if who < 2 else model(images[0]).logits
-            if not torch.equal(logits, alone[who] if who < 2 else plain):
+            change = model(images[who], maps[who]).change if who < 2 else model(images[0]).change
+            if not torch.equal(change, alone[who] if who < 2 else plain):
                 wrong.append(who)
 
     threads = [threading.Thread(target=work, args=(who,)) for who in range(3)]
@@ -142,12 +142,12 @@ def test_threads_sharing_a_model_get_what_each_gets_alone(name):
 def test_nothing_stays_after_a_call_that_fails():
     model = tiny()
     images = torch.rand(1, 3, 64, 64)
-    before = model(images).logits
+    before = model(images).change
     handle = model.encoder.model.layer4.register_forward_hook(lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         model(images, torch.zeros(1, 1, 8, 8))
     handle.remove()
-    assert torch.equal(model(images).logits, before)
+    assert torch.equal(model(images).change, before)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_from_parser():
     assert output.attention[0, 0, :8].eq(1).all() and output.attention[0, 0, 8:].eq(0).all()
     assert output.attention[1].eq(1).all(), "without a face nothing is hidden"
     given = model(images[:1], attention=output.attention[:1])
-    torch.testing.assert_close(given.logits, output.logits[:1])
+    torch.testing.assert_close(given.change, output.change[:1])
     replaced = model(images[:1], attention=torch.ones(1, 1, 4, 4))
     assert replaced.attention.eq(1).all()
 
@@ -223,7 +223,7 @@ def test_attention_in_advance():
     model = tiny(attention=("hair",), face_parser=FixedParser())
     attended = model.attend(images)
     assert attended.face_found.tolist() == [True, False]
-    torch.testing.assert_close(model(images, attended.attention).logits, model(images).logits)
+    torch.testing.assert_close(model(images, attended.attention).change, model(images).change)
     assert tiny().attend(images) is None
 
 

@@ -47,12 +47,12 @@ def test_statistics_against_numpy():
     logits = torch.randn(3, 1, 6, 7)
     flat = logits.numpy().reshape(3, -1).astype(np.float64)
     soft = np.log(np.exp(2 * flat).mean(axis=1)) / 2
-    expected = np.stack([flat.max(axis=1), soft, flat.mean(axis=1)], axis=1)
+    expected = np.stack([flat.max(axis=1), soft, flat.mean(axis=1), flat.std(axis=1)], axis=1)
     np.testing.assert_allclose(texture_statistics(logits).numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_statistics_of_a_constant():
-    assert texture_statistics(torch.full((1, 1, 5, 5), 0.7)).tolist()[0] == pytest.approx([0.7] * 3)
+    assert texture_statistics(torch.full((1, 1, 5, 5), 0.7)).tolist()[0] == pytest.approx([0.7] * 3 + [0.0], abs=2e-3)
     assert not math.isnan(texture_statistics(torch.zeros(1, 1, 1, 1)).sum().item())
 
 
