@@ -10,6 +10,7 @@ from typing import ParamSpec
 import typer
 
 from fakelocator_zoo import terminal
+from fakelocator_zoo.bench import commands as bench_commands
 from fakelocator_zoo.data import commands as data_commands
 from fakelocator_zoo.evaluation import commands as evaluation_commands
 from fakelocator_zoo.face_parsing import commands as face_parsing_commands
@@ -64,6 +65,7 @@ data_app.command()(one_sentence(data_commands.check))
 data_app.command()(one_sentence(data_commands.extract))
 app.add_typer(data_app, name="data")
 app.command()(one_sentence(evaluation_commands.evaluate))
+app.command()(one_sentence(bench_commands.bench))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+"""Table `controls`: regions changed without any generator. Whoever marks them raises a false alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import median_filter
+
+from fakelocator_zoo.bench.cells import Cell, Section, Skipped, skip_sentences
+from fakelocator_zoo.bench.evaluations import evaluation_cells, evaluations, failure_sentences, sentences, shown
+from fakelocator_zoo.bench.options import BenchOptions
+from fakelocator_zoo.bench.rivals import contenders
+from fakelocator_zoo.degradations import blur, downscale, noise
+from fakelocator_zoo.evaluation.results import Evaluation
+from fakelocator_zoo.evaluation.samples import EvaluationSet, Sample, SampleFiles, Samples, read_pairs
+from fakelocator_zoo.evaluation.statistics import DECISION_THRESHOLD, bootstrap_interval
+from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.inference.images import read_image
+
+#: Of a photo (H, W, 3) uint8 and another one: what stands in the region.
+Change = Callable[[np.ndarray, np.ndarray], np.ndarray]
+GENERATED = "a generator's work"
+
+
+def half_and_back(image: np.ndarray) -> np.ndarray:
+    """The image (H, W, 3) uint8 at half its size, and enlarged again with a bicubic filter."""
+    half = Image.fromarray(downscale(image, 0.5))
+    return np.array(half.resize((image.shape[1], image.shape[0]), Image.Resampling.BICUBIC))
+
+
+def pasted(image: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Another real photo at the size of ``image``, cropped to it, and enlarged only where it is smaller."""
+    height, width = image.shape[:2]
+    if other.shape[0] < height or other.shape[1] < width:
+        return np.array(Image.fromarray(other).resize((width, height), Image.Resampling.BICUBIC))
+    top, left = (other.shape[0] - height) // 2, (other.shape[1] - width) // 2
+    return other[top : top + height, left : left + width]
+
+
+CONTROLS: dict[str, Change] = {
+    "another real photo, pasted": pasted,
+    "Gaussian blur, sigma 0.7": lambda image, _: blur(image, 0.7),
+    "median 3 x 3": lambda image, _: median_filter(image, (3, 3, 1)),
+    "noise, sigma 3": lambda image, _: noise(image, 3),
+    "half size and back, bicubic": lambda image, _: half_and_back(image),
+}
+
+
+class ControlSamples(Samples):
+    """Photos of which a region was changed, blended in by the same masks as a generator's."""
+
+    def __init__(self, files: Sequence[SampleFiles], change: Change) -> None:
+        super().__init__(files)
+        self.change = change
+
+    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+        sample = super().__getitem__(index)
+        following = self.files[(index + 1) % len(self.files)].real
+        assert sample.real is not None and sample.mask is not None and following is not None
+        changed = self.change(sample.real, read_image(following))
+        blended = sample.real + sample.mask[..., None] * (changed.astype(np.float64) - sample.real)
+        control = blended.round().clip(0, 255).astype(np.uint8)
+        return Sample(sample.name, sample.real, control, fakeness_map(sample.real, control), sample.mask)
+
+
+def cells(options: BenchOptions) -> list[Cell]:
+    """One for each control and predictor, beside the generators themselves.
+
+    Raises:
+        Skipped: where there are no pairs with masks.
+    """
+    if options.pairs is None or not (options.pairs / "mask").is_dir():
+        raise Skipped("it changes masked regions of photos: give --data a folder with pairs/real and pairs/mask")
+    data = read_pairs(options.pairs, limit=options.limit)
+    files = next(iter(data.generators.values())).files
+    controls = {name: ControlSamples(files, change) for name, change in CONTROLS.items()}
+    changed = EvaluationSet(data.photos, controls, paired=True)
+    generated = EvaluationSet(type(data.photos)({}), data.generators, paired=True)
+    found = []
+    for contender in contenders(options):
+        found += evaluation_cells("controls", contender, changed)
+        found += evaluation_cells(GENERATED, contender, generated)
+    return found
+
+
+def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
+    """A row for each control and predictor."""
+    found = evaluations(results)
+    controls, generated = found.get("controls", {}), found.get(GENERATED, {})
+    rows: list[tuple[str, ...]] = []
+    for control in ("photo, untouched", *CONTROLS):
+        rows += [_row(control, name, each, (control,)) for name, each in controls.items()]
+    rows += [_row(f"for comparison: {GENERATED}", name, each, each.generators) for name, each in generated.items()]
+    text = (
+        "The same regions of the same photos, changed without any generator. A pixel AUC near 0.5 says that the "
+        "region is not marked; above it, that it is taken for a generator's work. The decision is a false alarm "
+        f"wherever the fake probability reaches {DECISION_THRESHOLD:g}. 95 % bootstrap intervals over images."
+    )
+    notes = skip_sentences(results) + failure_sentences(found)
+    columns = ("region", "predictor", "images", "pixel AUC of the region", "called fake")
+    return Section("controls", "Controls: false alarms", sentences(text, notes), columns, rows)
+
+
+def _row(label: str, name: str, evaluation: Evaluation, regions: Sequence[str]) -> tuple[str, ...]:
+    known = [each for each in regions if each in evaluation.generators]
+    if known:
+        marked = bootstrap_interval(evaluation.values("pixel_auc", known))
+        probabilities = evaluation.values("fake_probability", known)
+    else:
+        marked = bootstrap_interval(np.array([]))
+        probabilities = np.array([photo.fake_probability for photo in evaluation.photos])
+    called = np.where(np.isnan(probabilities), np.nan, probabilities >= DECISION_THRESHOLD)
+    decided = bootstrap_interval(called)
+    return label, name, str(decided.count), shown(marked), shown(decided)

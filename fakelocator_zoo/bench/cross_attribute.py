@@ -1,0 +1,237 @@
+"""Table `cross-attribute`: trained on manipulations of one face part, tested on each other part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fakelocator_zoo.bench.cells import Cell, Section, Skipped, files_digest, skip_sentences
+from fakelocator_zoo.bench.evaluations import sentences
+from fakelocator_zoo.bench.matrices import draw_matrices
+from fakelocator_zoo.bench.options import BenchOptions
+from fakelocator_zoo.bench.part_fakes import (
+    MANIPULATED,
+    PartFaces,
+    PartFakes,
+    labelled_faces,
+    paint_part,
+    read_part_faces,
+)
+from fakelocator_zoo.bench.part_summary import (
+    DIAGONAL,
+    OFF_DIAGONAL,
+    Scores,
+    given_row,
+    matrix,
+    network_row,
+    trained_parts,
+)
+from fakelocator_zoo.bench.part_tests import (
+    PartTest,
+    Scored,
+    attention_alone,
+    edit_tests,
+    figures,
+    part_test,
+    run,
+    times_attention,
+)
+from fakelocator_zoo.bench.part_training import FACE, NETWORK, NONE, PART, attended_parts, train_on_part
+from fakelocator_zoo.bench.rivals import load_model
+from fakelocator_zoo.bench.training import training_generators
+from fakelocator_zoo.data.photos import list_images
+from fakelocator_zoo.face_parsing import load_face_parser
+from fakelocator_zoo.face_parsing.parser import PartMapping
+from fakelocator_zoo.features import model_identity
+from fakelocator_zoo.models.fakelocator import FakeLocator
+
+
+class Variant(NamedTuple):
+    """How a network attends."""
+
+    attention: str  #: NONE, FACE or PART
+    network: Mapping[str, Any] = {}  #: what differs from :data:`NETWORK`
+
+
+#: Attention at one stage leaves the shallower ones, which reach the decoder past it, unattended; hence both.
+VARIANTS: dict[str, Variant] = {
+    NONE: Variant(NONE),
+    "face": Variant(FACE),
+    "part": Variant(PART),
+    "face, every stage": Variant(FACE, {"attention_stages": [1, 2, 3, 4]}),
+    "part, every stage": Variant(PART, {"attention_stages": [1, 2, 3, 4]}),
+}
+SEEDS = 3
+#: People who are only tested on: the last by file name, whom the bundled face parser has never seen either.
+HELD_OUT = 60
+#: What stands beside the trained ones: the map of the network without attention times the attention afterwards, and
+#: the attention in place of a map.
+AFTERWARDS = {FACE: "none, map x face afterwards", PART: "none, map x part afterwards"}
+ALONE = {FACE: "attention to the face alone", PART: "attention to the part alone"}
+PICTURE = "cross-attribute.png"
+LABELS = {"image_auc": "image AUC", "pixel_auc": "pixel AUC", "pixel_auc_parts": "pixel AUC in parts", "coss": "COSS"}
+
+
+class Prepared(NamedTuple):
+    """What all cells of a run share; made when the first one is computed."""
+
+    training: PartFaces
+    fakes: Mapping[str, PartFakes]  #: by part, from one half of the generators
+    tests: tuple[PartTest, ...]  #: one for each part, from the other half, then the edits made elsewhere
+
+
+def cells(options: BenchOptions) -> list[Cell]:
+    """One for each training (a row of a matrix), one for the attention alone, one for each of the run's models.
+
+    All of it runs on the CPU: networks and images are small.
+
+    Raises:
+        Skipped: where there are no faces with labelled parts.
+    """
+    if options.faces is None:
+        raise Skipped("it needs faces with labelled parts: give --data a folder with faces/")
+    try:
+        photos, masks = labelled_faces(options.faces)
+    except FileNotFoundError as error:
+        raise Skipped(str(error)) from None
+    settings = {
+        "size": options.size,
+        "held_out": _held_out(options),
+        "files": files_digest([*list_images([photos]), *list_images([masks])]),
+        "edits": None if options.attributes is None else files_digest(list_images([options.attributes])),
+        "bank": None if options.bank is None else files_digest(sorted(options.bank.glob("*.safetensors"))),
+        "parser": model_identity(_face_parser())["weights"],
+    }
+    trained = [
+        Cell(
+            f"{part}/{name}/{seed}",
+            {
+                **settings,
+                "steps": options.steps,
+                "seed": options.seed,
+                "network": {**NETWORK, **variant.network},
+                "part": part,
+                "attention": variant.attention,
+                "repetition": seed,
+            },
+            partial(_train_and_score, options, part, name, seed),
+        )
+        for part in _painted_parts(options)
+        for name, variant in VARIANTS.items()
+        for seed in range(1 if options.quick else SEEDS)
+    ]
+    published = [
+        Cell(f"model/{name}", {**settings, **model_identity(model)}, partial(_score_model, options, name, model))
+        for name, model in ((Path(name).name, load_model(name, "cpu")) for name in options.models)
+    ]
+    return [*trained, Cell("attention alone", settings, partial(_score_attention, options)), *published]
+
+
+def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
+    """Rows for the diagonal, for what lies off it and for each edit made elsewhere; the matrices as a picture."""
+    trained = [result for result in results.values() if "part" in result]
+    given: Scores = {}
+    for result in results.values():
+        if "part" not in result:
+            given |= result.get("scores", {})
+    networks = list(dict.fromkeys(name for result in trained for name in result["scores"]))
+    tests = list(dict.fromkeys(name for result in trained for each in result["scores"].values() for name in each))
+    rows: list[tuple[str, ...]] = []
+    for where in (OFF_DIAGONAL, DIAGONAL):
+        rows += [network_row(trained, where, network) for network in networks]
+        rows += [given_row(given, where, name) for name in given if where == OFF_DIAGONAL]
+    for where in (name for name in tests if name not in MANIPULATED):
+        # The controls are about the maps of parts painted here.
+        rows += [network_row(trained, where, network) for network in networks if network in VARIANTS]
+        rows += [given_row(given, where, name) for name in given if name not in ALONE.values()]
+    notes = skip_sentences(results)
+    pictures = {}
+    if trained:
+        shown = [name for name in VARIANTS if name in networks]
+        matrices = {
+            f"{name}: {LABELS[figure]}": matrix(trained, name, figure)
+            for figure in ("image_auc", "pixel_auc")
+            for name in shown
+        }
+        try:
+            draw_matrices(folder / PICTURE, matrices, trained_parts(trained), MANIPULATED, columns=len(shown))
+            pictures[PICTURE] = "Rows: the part trained on. Columns: the part tested on. Mean over the seeds."
+        except Skipped as reason:
+            notes.append(str(reason))
+    seeds = len({result["seed"] for result in trained})
+    text = (
+        "A plain network without a texture stem, trained from random weights on repaintings of one face part, tested "
+        "on every part; other people and other generators in the test. *face*: attention to all five parts in "
+        "training and test. *part*: attention to the part trained on, switched in the test to the suspected part, in "
+        "fake and photo alike. Both multiply stage 3, the default, or *every stage*.\n\n"
+        "Attention tells the network where to look, and a map that knows where to look has a high pixel AUC for "
+        "nothing: *afterwards* multiplies the map of the network without attention by the same attention, and *alone* "
+        "is the attention itself. What attention is worth to a network is what it has over these, and the image AUC, "
+        "where photos get the attention as well. *pixel AUC in parts* counts the pixels of the five parts alone.\n\n"
+        f"Means over {seeds} seeds; Δ is the difference from *none* with the 95 % t interval over the seeds. Edits "
+        "made elsewhere: *pixel AUC* of where an edit differs from its photo by 0.05 or more; *recon* is the "
+        "generator's plain reconstruction. For models that were not trained here *the other parts* are all parts."
+    )
+    columns = ("tested on", "network", *LABELS.values(), "Δ image AUC", "Δ pixel AUC")
+    return Section("cross-attribute", "Cross-attribute", sentences(text, notes), columns, rows, pictures)
+
+
+def _train_and_score(options: BenchOptions, part: str, name: str, seed: int) -> dict[str, Any]:
+    data = _prepare(options)
+    variant = VARIANTS[name]
+    network = {**NETWORK, **variant.network}
+    first = options.seed * SEEDS + seed
+    model = train_on_part(data.training, data.fakes[part], part, variant.attention, options.steps, first, network)
+    scores: Scores = {}
+    for test in data.tests:
+        scored = run(model, test, attended_parts(variant.attention, test.parts))
+        found: dict[str, Scored] = {name: scored}
+        if variant.attention == NONE:
+            for other, control in AFTERWARDS.items():
+                found[control] = times_attention(scored, test, attended_parts(other, test.parts) or ())
+        for network_name, each in found.items():
+            scores.setdefault(network_name, {})[test.name] = figures(each, test)
+    return {"part": part, "seed": seed, "scores": scores}
+
+
+def _score_attention(options: BenchOptions) -> dict[str, Any]:
+    scores: Scores = {}
+    for kind, name in ALONE.items():
+        for test in _prepare(options).tests:
+            found = figures(attention_alone(test, attended_parts(kind, test.parts) or ()), test)
+            scores.setdefault(name, {})[test.name] = {**found, "image_auc": None}
+    return {"scores": scores}
+
+
+def _score_model(options: BenchOptions, name: str, model: FakeLocator) -> dict[str, Any]:
+    tests = _prepare(options).tests
+    return {"scores": {name: {test.name: figures(run(model, test, None), test) for test in tests}}}
+
+
+@lru_cache(maxsize=1)
+def _prepare(options: BenchOptions) -> Prepared:
+    assert options.faces is not None
+    generators = training_generators(options)
+    if len(generators) < 2:
+        raise ValueError("one half of the bank trains and the other tests; give at least two generators")
+    parser = _face_parser()
+    training, testing = read_part_faces(*labelled_faces(options.faces), parser, options.size, _held_out(options))
+    fakes = {part: paint_part(training, part, generators[::2], options.seed) for part in _painted_parts(options)}
+    tests = [part_test(testing, part, generators[1::2], parser) for part in MANIPULATED]
+    edits = [] if options.attributes is None else edit_tests(options.attributes, parser)
+    return Prepared(training, fakes, (*tests, *edits))
+
+
+@lru_cache(maxsize=1)
+def _face_parser() -> PartMapping:
+    return load_face_parser()
+
+
+def _painted_parts(options: BenchOptions) -> tuple[str, ...]:
+    return MANIPULATED[:2] if options.quick else MANIPULATED
+
+
+def _held_out(options: BenchOptions) -> int:
+    return 8 if options.quick else HELD_OUT

@@ -1,0 +1,105 @@
+"""A run of the benchmark: the cells of all tables, then one report of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+import fakelocator_zoo
+from fakelocator_zoo.bench.cells import Cell, Report, Section, Skipped, run_cells
+from fakelocator_zoo.bench.options import BenchOptions
+from fakelocator_zoo.bench.provenance import provenance
+from fakelocator_zoo.bench.report import write_report
+from fakelocator_zoo.bench.rivals import contenders
+
+#: Table -> its module here, which has ``cells(options) -> list[Cell]`` (raises Skipped) and
+#: ``section(results, folder) -> Section``, a function of the results alone that writes its pictures into ``folder``.
+TABLES: dict[str, str] = {
+    "generators": "generators",
+    "cross-attribute": "cross_attribute",
+    "cross-generator": "cross_generator",
+    "clustering-scale": "clustering_scale",
+    "robustness": "robustness",
+    "ablation": "ablation",
+    "speed": "speed",
+    "controls": "controls",
+    "demo": "demo",
+}
+
+
+def check_tables(names: Sequence[str]) -> tuple[str, ...]:
+    """The tables of a run, all where none is named.
+
+    Raises:
+        ValueError: for an unknown table; the nearest is suggested.
+    """
+    for name in names:
+        if name not in TABLES:
+            close = get_close_matches(name, TABLES, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(TABLES)}"
+            raise ValueError(f"unknown table {name!r}; {hint}")
+    return tuple(dict.fromkeys(names)) or tuple(TABLES)
+
+
+def run_bench(
+    options: BenchOptions, tables: Sequence[str] = (), report: Report = lambda what, done, total: None
+) -> list[Section]:
+    """Compute the cells that ``options.out`` lacks, and write ``bench.json``, ``bench.md`` and ``bench.html`` there.
+
+    A finished cell is never computed again for the same settings, so the same command goes on where it was killed
+    and ends with the same tables.
+
+    ``report`` hears of each cell as "table: key", and of the report at the end.
+
+    Raises:
+        ValueError: for unknown tables and rivals, and whatever else is wrong before the first cell.
+        OSError: where the output folder cannot be written, or data cannot be read.
+    """
+    names = check_tables(tables)
+    contenders(options)  # what is wrong with them is said now, and not after an hour
+    pictures = options.out / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    cells: dict[str, list[Cell]] = {}
+    skipped: dict[str, str] = {}
+    for name in names:
+        try:
+            cells[name] = [_versioned(cell) for cell in _module(name).cells(options)]
+        except Skipped as reason:
+            skipped[name] = str(reason)
+    total = sum(len(each) for each in cells.values())
+    done = 0
+    results: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, each in cells.items():
+        results[name] = run_cells(each, options.cells / name, report=_within(report, name, done, total))
+        done += len(each)
+    report("report", total, total)
+    sections = [
+        Section(name, name.capitalize(), f"Skipped: {skipped[name]}.")
+        if name in skipped
+        else _module(name).section(results[name], pictures)
+        for name in names
+    ]
+    write_report(options.out, sections, provenance(options.seed), options.described(), cells, results)
+    return sections
+
+
+def _module(table: str) -> Any:
+    name = f"fakelocator_zoo.bench.{TABLES[table]}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name == name:
+            raise Skipped(f"this installation has no table {table}") from None
+        raise Skipped(f"it needs {error.name}: pip install 'fakelocator-zoo[bench]'") from error
+
+
+def _versioned(cell: Cell) -> Cell:
+    """Another version of this package may give other results."""
+    return replace(cell, settings={**cell.settings, "fakelocator-zoo": fakelocator_zoo.__version__})
+
+
+def _within(report: Report, table: str, before: int, total: int) -> Report:
+    return lambda key, done, _: report(f"{table}: {key}", before + done, total)
