@@ -20,8 +20,8 @@ import numpy as np
 from fakelocator_zoo.bench.cells import Cell, Section, Skipped, skip_sentences
 from fakelocator_zoo.bench.evaluations import sentences
 from fakelocator_zoo.bench.options import BenchOptions
-from fakelocator_zoo.bench.provenance import processor
 from fakelocator_zoo.clustering import SingleSampleClustering
+from fakelocator_zoo.provenance import processor
 
 WIDTH = 512
 #: Distance of the two clusters' means, in standard deviations.

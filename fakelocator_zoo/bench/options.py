@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from fakelocator_zoo.provenance import without_folders
 
 DATA_FOLDERS = ("pairs", "whole", "attributes", "faces")
 MAX_PHOTOS = 200  # of `faces`: short trainings need no more, and they are kept in memory
@@ -81,15 +82,6 @@ class BenchOptions:
             raise Skipped(f"it trains on real photos, and {self.faces} holds {len(photos)}; give at least two")
         step = max(1, len(photos) / MAX_PHOTOS)
         return [photos[int(i * step)] for i in range(min(len(photos), MAX_PHOTOS))]
-
-
-def without_folders(text: str) -> str:
-    """A text in which absolute paths are cut down to their last name.
-
-    >>> without_folders("onnx:/home/me/models/theirs.onnx")
-    'onnx:.../theirs.onnx'
-    """
-    return re.sub(r"(?<![\w.-])/(?:[^/,\s]+/)+", ".../", text)
 
 
 def data_folders(data: Path | None) -> dict[str, Path]:

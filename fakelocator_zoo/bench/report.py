@@ -30,7 +30,7 @@ def write_report(
 
     Args:
         sections: of all tables, in order; their pictures lie in ``folder/pictures``.
-        about: of :func:`~fakelocator_zoo.bench.provenance.provenance`.
+        about: of :func:`~fakelocator_zoo.provenance.provenance`.
         options: of the run, as JSON has them.
         cells, results: table name -> its cells, and their results by key.
     """

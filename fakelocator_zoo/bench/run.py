@@ -11,9 +11,9 @@ from typing import Any
 import fakelocator_zoo
 from fakelocator_zoo.bench.cells import Cell, Report, Section, Skipped, run_cells
 from fakelocator_zoo.bench.options import BenchOptions
-from fakelocator_zoo.bench.provenance import provenance
 from fakelocator_zoo.bench.report import write_report
 from fakelocator_zoo.bench.rivals import contenders
+from fakelocator_zoo.provenance import provenance
 
 #: Table -> its module here, which has ``cells(options) -> list[Cell]`` (raises Skipped) and
 #: ``section(results, folder) -> Section``, a function of the results alone that writes its pictures into ``folder``.

@@ -18,7 +18,6 @@ from fakelocator_zoo.bench.cells import Cell, Section, Skipped, skip_sentences
 from fakelocator_zoo.bench.evaluations import sentences
 from fakelocator_zoo.bench.footprint import footprint, help_seconds
 from fakelocator_zoo.bench.options import BenchOptions
-from fakelocator_zoo.bench.provenance import processor
 from fakelocator_zoo.bench.rivals import load_model, model_names
 from fakelocator_zoo.bench.timing import (
     MATRIX,
@@ -32,6 +31,7 @@ from fakelocator_zoo.bench.timing import (
 from fakelocator_zoo.evaluation.tables import markdown_table
 from fakelocator_zoo.models.encoder import build_encoder
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.provenance import processor
 
 #: Side in pixels and images a batch.
 SHAPES = ((256, 1), (256, 8), (512, 1))

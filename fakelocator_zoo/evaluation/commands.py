@@ -58,6 +58,7 @@ def evaluate(
         from fakelocator_zoo.evaluation.tables import has_maps, markdown_report, read_card, write_card
         from fakelocator_zoo.inference.images import make_folder, write_png
         from fakelocator_zoo.model_files import write_whole
+        from fakelocator_zoo.provenance import provenance
 
     if card is not None:
         read_card(card)  # a card that cannot be written is said before the work, not after it
@@ -79,7 +80,8 @@ def evaluate(
     summaries = [evaluation.summary() for evaluation in evaluations]
     title = _title(pairs, whole, limit, jpeg)
     report = markdown_report(title, summaries)
-    result = {"title": title, "limit": limit, "jpeg": jpeg, "predictors": summaries}
+    # The seed is that of the intervals; nothing else is drawn.
+    result = {"title": title, "limit": limit, "jpeg": jpeg, "about": provenance(seed=0), "predictors": summaries}
     write_whole(out / "evaluation.json", (json.dumps(result, indent=1) + "\n").encode())
     write_whole(out / "evaluation.md", report.encode())
     write_whole(out / "images.csv", _images_csv(evaluations).encode())

@@ -63,8 +63,8 @@ class FakeLocator(SegmentationModel):
         decoder_channels: channels of each upsampling step, deepest first, one for each stage.
         decoder_upsampling: ``transposed``, ``nearest``, ``bilinear`` or ``pixel_shuffle``.
         texture_stem: channels of the texture stem; None gives the paper's plain network.
-        attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none. Beside a texture
-            stem it changes the map alone, since the stem decides.
+        attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none. Beside a
+            texture stem it changes the map alone, since the stem decides.
         attention_stages: encoder stages (1 = stride 2) that the map is multiplied into; None takes stage 3
             (the nearest where the encoder lacks it).
         attention_mode: ``multiply`` (the paper) or ``residual`` (1 + a).

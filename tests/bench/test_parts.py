@@ -15,12 +15,12 @@ from fakelocator_zoo.bench.evaluations import difference, shown
 from fakelocator_zoo.bench.fft_peaks import fft_peaks_map
 from fakelocator_zoo.bench.footprint import footprint
 from fakelocator_zoo.bench.html import html_page
-from fakelocator_zoo.bench.provenance import command_line
 from fakelocator_zoo.bench.report import text_columns
 from fakelocator_zoo.bench.timing import count_gflop, interleaved_seconds, quartiles
 from fakelocator_zoo.evaluation.results import MAP_METRICS, Evaluation, ScoredFake
 from fakelocator_zoo.evaluation.samples import read_pairs
 from fakelocator_zoo.evaluation.statistics import Interval
+from fakelocator_zoo.provenance import command_line
 
 
 def evaluation(name: str, scores: dict[str, float]) -> Evaluation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import fakelocator_zoo
-from fakelocator_zoo.bench.options import without_folders
 
 PACKAGES = (
     "torch",
@@ -40,6 +40,15 @@ def provenance(seed: int) -> dict[str, Any]:
         "commit": commit(),
         "seed": seed,
     }
+
+
+def without_folders(text: str) -> str:
+    """A text in which absolute paths are cut down to their last name.
+
+    >>> without_folders("onnx:/home/me/models/theirs.onnx")
+    'onnx:.../theirs.onnx'
+    """
+    return re.sub(r"(?<![\w.-])/(?:[^/,\s]+/)+", ".../", text)
 
 
 def command_line(arguments: list[str]) -> str:
