@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fakelocator_zoo.bench.cells import Skipped
+from fakelocator_zoo.bench.pictures import new_figure, save_figure
 
 
 def draw_matrices(
@@ -24,14 +24,8 @@ def draw_matrices(
     Raises:
         Skipped: where matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise Skipped("no picture was drawn: pip install 'fakelocator-zoo[bench]'") from None
     lines = -(-len(matrices) // columns)
-    figure = Figure(figsize=(3.2 * columns, (0.45 * len(rows) + 1.2) * lines), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.2 * columns, (0.45 * len(rows) + 1.2) * lines)
     for number, (title, matrix) in enumerate(matrices.items()):
         axes = figure.add_subplot(lines, columns, number + 1)
         axes.imshow(matrix, vmin=low, vmax=high, cmap="cividis", aspect="auto")
@@ -42,6 +36,4 @@ def draw_matrices(
         axes.set_title(title, fontsize=10)
         axes.set_xticks(range(len(columns_of_matrix)), columns_of_matrix, fontsize=8)
         axes.set_yticks(range(len(rows)), rows, fontsize=8)
-    temporary = path.with_suffix(".tmp.png")
-    figure.savefig(temporary, facecolor="white")
-    temporary.replace(path)
+    save_figure(figure, path)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 from fakelocator_zoo.bench.cells import Skipped
 
@@ -42,15 +43,9 @@ def draw_panels(path: Path, panels: Sequence[Panel], columns: int = 4) -> None:
     Raises:
         Skipped: where matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise Skipped("no picture was drawn: pip install 'fakelocator-zoo[bench]'") from None
     rows = -(-len(panels) // columns)
     columns = min(columns, len(panels))
-    figure = Figure(figsize=(3.1 * columns, 2.9 * rows + 0.7), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.1 * columns, 2.9 * rows + 0.7)
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
     looks = dict(zip(names, zip(cycle(COLOURS), cycle(MARKERS), cycle(DASHES), strict=False), strict=False))
     lines = {}
@@ -71,6 +66,27 @@ def draw_panels(path: Path, panels: Sequence[Panel], columns: int = 4) -> None:
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
     figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=columns, fontsize=9)
+    save_figure(figure, path)
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty matplotlib figure of so many inches, which needs no screen.
+
+    Raises:
+        Skipped: where matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise Skipped("no picture was drawn: pip install 'fakelocator-zoo[bench]'") from None
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as a PNG, whole or not at all."""
     temporary = path.with_suffix(".tmp.png")
     figure.savefig(temporary, facecolor="white")
     temporary.replace(path)

@@ -66,18 +66,7 @@ def map_table(summaries: Sequence[Summary]) -> str:
 
 def generator_table(summaries: Sequence[Summary]) -> str:
     """One row a generator and predictor: the located maps."""
-    rows = [
-        [
-            generator,
-            summary["predictor"],
-            str(summary["generators"][generator]["fakes"]),
-            *(cell(summary["generators"][generator][metric]) for metric in MAP_METRICS),
-        ]
-        for generator in summaries[0]["generators"]
-        for summary in summaries
-        if has_maps(summary)
-    ]
-    return markdown_table(["generator", "map", "fakes", *MAP_METRICS.values()], rows, text_columns=2)
+    return _by_generator("map", [summary for summary in summaries if has_maps(summary)], MAP_METRICS)
 
 
 def decision_table(summaries: Sequence[Summary]) -> str:
@@ -97,18 +86,7 @@ def decision_table(summaries: Sequence[Summary]) -> str:
 
 def generator_decision_table(summaries: Sequence[Summary]) -> str:
     """One row a generator and predictor: real photos against the fakes of this generator."""
-    rows = [
-        [
-            generator,
-            summary["predictor"],
-            str(summary["generators"][generator]["fakes"]),
-            *(cell(summary["generators"][generator][metric]) for metric in DECISION_METRICS),
-        ]
-        for generator in summaries[0]["generators"]
-        for summary in summaries
-        if decides(summary)
-    ]
-    return markdown_table(["generator", "decision", "fakes", *DECISION_METRICS.values()], rows, text_columns=2)
+    return _by_generator("decision", [summary for summary in summaries if decides(summary)], DECISION_METRICS)
 
 
 def has_maps(summary: Summary) -> bool:
@@ -188,6 +166,16 @@ def _reports(text: str) -> dict[str, str]:
     """Title -> report; what stands above the first heading is none and is dropped."""
     pieces = ("\n" + text).split("\n" + _HEADING)[1:]
     return {piece.split("\n", 1)[0]: f"{_HEADING}{piece.strip()}\n\n" for piece in pieces}
+
+
+def _by_generator(what: str, summaries: Sequence[Summary], metrics: Mapping[str, str]) -> str:
+    rows = [
+        [generator, summary["predictor"], str(figures["fakes"]), *(cell(figures[metric]) for metric in metrics)]
+        for generator in (summaries[0]["generators"] if summaries else ())
+        for summary in summaries
+        for figures in [summary["generators"][generator]]
+    ]
+    return markdown_table(["generator", what, "fakes", *metrics.values()], rows, text_columns=2)
 
 
 def _folded(title: str, table: str) -> str:
