@@ -1,8 +1,13 @@
-"""Partial data augmentation: only the REAL images of a batch are changed (paper section 3)."""
+"""Changes to the images of a training batch.
+
+Partial data augmentation changes the REAL images alone (paper section 3); shared degradation, the robust recipe's,
+changes real and fake alike.
+"""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from kornia import augmentation as K
 from torch import Tensor, nn
 
@@ -64,14 +69,12 @@ class PartialAugmentation(nn.Module):
         before = images[real]
         if self.spliced > 0:
             before = self._inside_regions(before, before.roll(1, dims=0), self.spliced)
-        # Noise leaves [0, 1].
         after = self.augmentation(before).clamp(0, 1)
         if self.regional > 0:
             whole = torch.rand(len(after), 1, 1, 1, device=after.device) >= self.regional
             after = torch.where(whole, after, self._inside_regions(before, after, 1.0))
         images = images.clone()
-        # Saved photos have 8 bits, and a detector would see the difference.
-        images[real] = (after * 255).round() / 255
+        images[real] = _eight_bits(after)
         return images
 
     @staticmethod
@@ -80,3 +83,48 @@ class PartialAugmentation(nn.Module):
         masks = random_masks(batch, height, width, device=outside.device, shapes=("blob", "ellipse", "box"))
         masks = masks * (torch.rand(batch, 1, 1, 1, device=outside.device) < chance)
         return outside + masks * (inside - outside)
+
+
+class SharedDegradation(nn.Module):
+    """Degrades finished images, real and fake alike, as they are on their way to a user.
+
+    Args:
+        share: of the images that are compressed, blurred or made noisy, each with parameters of its own; two fifths
+            of it is the chance that the whole batch is reduced, to 0.5 to 0.95 times its sides.
+
+    In eval mode nothing is changed.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        if not 0 <= share <= 1:
+            raise ValueError(f"the share of degraded images must lie in [0, 1], got {share}")
+        self.share = share
+        self.degrade = K.AugmentationSequential(
+            K.RandomGaussianBlur((5, 5), (0.2, 0.8), p=0.15),
+            K.RandomGaussianNoise(std=0.01, p=0.15),
+            K.RandomJPEG((50.0, 98.0), p=0.6),
+            data_keys=["input"],
+        )
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) in [0, 1] and what is true of their pixels, (B, M, H, W), both h x w afterwards."""
+        if not self.training or self.share == 0:
+            return images, maps
+        if float(torch.rand(())) < 0.4 * self.share:
+            factor = 0.5 + 0.45 * float(torch.rand(()))
+            size = [max(16, 2 * round(side * factor / 2)) for side in images.shape[-2:]]  # even, as crops are
+            mode = "bilinear" if float(torch.rand(())) < 0.5 else "bicubic"
+            images = _eight_bits(F.interpolate(images, size, mode=mode, antialias=True))
+            maps = F.interpolate(maps, size, mode="area")
+        chosen = torch.rand(len(images), device=images.device) < self.share
+        if bool(chosen.any()):
+            images = images.clone()
+            images[chosen] = _eight_bits(self.degrade(images[chosen]))
+        return images, maps
+
+
+def _eight_bits(images: Tensor) -> Tensor:
+    # Saved photos have 8 bits, and a detector would see the difference; noise leaves [0, 1].
+    return (images.clamp(0, 1) * 255).round() / 255

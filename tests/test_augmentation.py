@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fakelocator_zoo.augmentation import PartialAugmentation, real_augmentation
+from fakelocator_zoo.augmentation import PartialAugmentation, SharedDegradation, real_augmentation
 
 
 @pytest.fixture
@@ -84,3 +84,29 @@ def test_bad_arguments(images):
         PartialAugmentation().train()(images, torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match="strength"):
         real_augmentation(2.0)
+
+
+def test_shared_degradation_changes_any_image_and_keeps_maps_beside_it():
+    torch.manual_seed(0)
+    degrade = SharedDegradation(1.0).train()
+    images, maps = torch.rand(4, 3, 64, 48), torch.zeros(4, 2, 64, 48)
+    maps[:, 0, :, :24] = 1
+    sizes = set()
+    for _ in range(30):
+        seen, beside = degrade(images, maps)
+        sizes.add(tuple(seen.shape[-2:]))
+        assert beside.shape == (4, 2, *seen.shape[-2:])
+        assert float(seen.min()) >= 0 and float(seen.max()) <= 1
+        assert torch.allclose(seen * 255, (seen * 255).round(), atol=1e-3), "as 8 bits hold them"
+        assert abs(float(beside[:, 0].mean()) - 0.5) < 0.02 and float(beside[:, 1].max()) == 0
+    assert (64, 48) in sizes and len(sizes) > 5
+    assert all(32 <= height <= 64 and width % 2 == 0 for height, width in sizes)
+
+
+def test_without_share_or_in_eval_mode_nothing_is_degraded():
+    images, maps = torch.rand(2, 3, 32, 32), torch.rand(2, 1, 32, 32)
+    for degrade in (SharedDegradation(0.0).train(), SharedDegradation(1.0).eval()):
+        same, beside = degrade(images, maps)
+        assert same is images and beside is maps
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+        SharedDegradation(2.0)

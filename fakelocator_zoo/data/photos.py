@@ -31,34 +31,45 @@ class PhotoCrops(Dataset[Tensor]):
     filter, compressed or not afterwards; so that "real" is wide and no single history names it.
 
     Args:
-        paths: photo files; decoded once and kept in memory as uint8. One named twice comes twice as often.
+        paths: photo files; decoded once and kept in memory as uint8.
         size: side of a crop in pixels.
         length: crops an epoch.
         seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone, whatever the number of workers.
         max_side: larger photos are reduced to this side when they are read (memory).
+        weights: how often each photo comes, relative to the others; None is equally often.
 
     Yields float tensors (3, size, size) in [0, 1].
     """
 
-    def __init__(self, paths: Sequence[Path], size: int, length: int, *, seed: int = 0, max_side: int = 1024) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        size: int,
+        length: int,
+        *,
+        seed: int = 0,
+        max_side: int = 1024,
+        weights: Sequence[float] | None = None,
+    ) -> None:
         if not paths:
             raise ValueError("no photos given")
         self.size, self.length, self.seed, self.epoch = size, length, seed, 0
-        decoded: dict[Path, np.ndarray] = {}
+        if weights is not None and len(weights) != len(paths):
+            raise ValueError(f"weights must be one for each of {len(paths)} photos, got {len(weights)}")
+        self.chances = None if weights is None else np.asarray(weights, dtype=float) / np.sum(weights)
+        self.photos: list[np.ndarray] = []
         for path in paths:
-            if path not in decoded:
-                with Image.open(path) as image:
-                    rgb = image.convert("RGB")
-                    rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-                    decoded[path] = np.asarray(rgb)
-        self.photos = [decoded[path] for path in paths]
+            with Image.open(path) as image:
+                rgb = image.convert("RGB")
+                rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+                self.photos.append(np.asarray(rgb))
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> Tensor:
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        photo = self.photos[rng.integers(len(self.photos))]
+        photo = self.photos[rng.choice(len(self.photos), p=self.chances)]
         crop = random_crop(photo, self.size, rng)
         return torch.from_numpy(crop).permute(2, 0, 1).float().div_(255)
 

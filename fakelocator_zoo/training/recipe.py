@@ -16,6 +16,7 @@ class DataRecipe:
     """Where real photos, pairs, or a data set are; paths are relative to the ``--data`` folder."""
 
     photos: tuple[str, ...] = ()  #: folders of real photos, from which generators make the fakes
+    balanced: bool = False  #: crops come from each folder of photos equally often, not from each photo
     pairs_real: str | None = None  #: a folder of real images ...
     pairs_fake: str | None = None  #: ... and their manipulated versions under the same names
     dataset: str | None = None  #: a data set as ``fakelocator data check`` shows it
@@ -25,7 +26,7 @@ class DataRecipe:
     compression: str | None = None  #: of FaceForensics++
     frames_per_video: int = 8  #: of the data set, evenly spaced
     size: int = 128  #: side of the training crops in pixels
-    #: of photos or pairs, the last by name, or of a data set's people: never trained on
+    #: of each folder of photos or of the pairs, the last by name, or of a data set's people: never trained on
     validation_share: float = 0.1
 
 
@@ -59,7 +60,8 @@ class OptimisationRecipe:
 
     steps: int = 2000  #: of the whole network
     texture_steps: int = 0  #: of the texture stem alone, before the others
-    freeze_texture: bool = False  #: keep the stem as the first phase left it
+    freeze_texture: bool = False  #: keep the stem as the first phase, or ``texture_from``, left it
+    texture_size: int = 0  #: side that crops are cut to while the stem is trained alone; 0 keeps data.size
     batch_size: int = 16  #: images; half real, half fake
     steps_per_epoch: int = 100  #: a checkpoint, a line in the log and a sheet of maps come after each
     learning_rate: float = 1e-3
@@ -78,6 +80,8 @@ class Recipe:
     optimisation: OptimisationRecipe = OptimisationRecipe()
     partial_augmentation: float = 1.0  #: strength of the change of real images, 0 to 1
     texture_augmentation: float = 0.0  #: the same in the phase of the texture stem alone
+    degradation: float = 0.0  #: share of the images, real and fake alike, that are compressed, blurred or noisy
+    texture_from: str | None = None  #: a model, as ``from_pretrained`` takes it, whose texture stem to start from
     seed: int = 0
     card: dict[str, Any] = field(default_factory=dict)  #: licence, data and description for the model card
 
@@ -125,6 +129,14 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
         raise ValueError("optimisation.batch_size must be even: half real, half fake")
     if data.size < 32 or data.size % 2:
         raise ValueError("data.size must be even and at least 32")
+    if data.balanced and not data.photos:
+        raise ValueError("data.balanced belongs to data.photos, which is not given")
+    texture_size = recipe.optimisation.texture_size
+    if texture_size and (texture_size < 32 or texture_size % 2 or texture_size > data.size):
+        raise ValueError(f"optimisation.texture_size must be even, at least 32 and at most data.size ({data.size})")
+    for name in ("partial_augmentation", "texture_augmentation", "degradation"):
+        if not 0 <= getattr(recipe, name) <= 1:
+            raise ValueError(f"{name} must lie in [0, 1], got {getattr(recipe, name)}")
     return recipe
 
 

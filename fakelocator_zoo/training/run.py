@@ -87,6 +87,8 @@ def train(
     options = recipe.optimisation
     torch.manual_seed(recipe.seed)
     model = FakeLocator(**{"encoder_weights": None, **recipe.model})
+    if recipe.texture_from:
+        _take_texture(model, recipe.texture_from)
     module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators))
     # Pairs hold a real and a fake image each.
     items = options.batch_size if photos else options.batch_size // 2
@@ -125,6 +127,20 @@ def train(
     return model_folder
 
 
+def _take_texture(model: FakeLocator, name: str) -> None:
+    """Give ``model`` the texture stem of the model ``name``.
+
+    Raises:
+        ValueError: where either has no stem, or they differ in channels.
+    """
+    source = FakeLocator.from_pretrained(name).texture
+    if model.texture is None or source is None:
+        raise ValueError(f"texture_from: {'the recipe' if source else name} has no texture stem (model.texture_stem)")
+    if model.texture.channels != source.channels:
+        raise ValueError(f"texture_from: the stem of {name} has {source.channels} channels; set model.texture_stem so")
+    model.texture.load_state_dict(source.state_dict())
+
+
 def _claim(out: Path, recipe: Recipe) -> None:
     """Record the recipe in ``out``, or check that the run there is of the same one."""
     record = out / "recipe.json"
@@ -142,11 +158,13 @@ def _data_sets(
     options = recipe.data
     length = recipe.optimisation.batch_size * recipe.optimisation.steps_per_epoch
     if options.photos:
-        photos = list_images([data / folder for folder in options.photos])
-        training, validation = _split(photos, options.validation_share)
+        halves = [_split(list_images([data / folder]), options.validation_share) for folder in options.photos]
+        training = [path for photos, _ in halves for path in photos]
+        validation = [path for _, photos in halves for path in photos]
+        weights = [1 / len(photos) for photos, _ in halves for _ in photos] if options.balanced else None
         report(f"{len(training)} photos to train on, {len(validation)} to validate on")
         return (
-            PhotoCrops(training, options.size, length, seed=recipe.seed),
+            PhotoCrops(training, options.size, length, seed=recipe.seed, weights=weights),
             PhotoCrops(validation, options.size, 4 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
             training,
             validation,

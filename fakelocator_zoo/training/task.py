@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fakelocator_zoo.augmentation import PartialAugmentation, real_augmentation
+from fakelocator_zoo.augmentation import PartialAugmentation, SharedDegradation, real_augmentation
 from fakelocator_zoo.data.pairs import PairSample
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.generators.synthesis import make_fakes
@@ -47,13 +47,20 @@ class FakeLocatorTask(nn.Module):
         self.generators = nn.ModuleList(generators)
         self.augmentation = PartialAugmentation(real_augmentation(recipe.partial_augmentation))
         self.texture_augmentation = PartialAugmentation(real_augmentation(recipe.texture_augmentation))
+        self.degradation = SharedDegradation(recipe.degradation)
 
     def make_batch(self, data: Tensor | PairSample, step: int) -> TrainingBatch:
         """Real crops (B, 3, H, W) of which the second half becomes fake, or pairs that are used as they are.
 
-        ``step`` decides how strongly the real images are augmented; in eval mode none is.
+        ``step`` decides how large the crops are and how strongly the real images are augmented; in eval mode no
+        image is changed.
         """
+        alone = step < self.recipe.optimisation.texture_steps
         if isinstance(data, Tensor):
+            side = self.recipe.optimisation.texture_size
+            if alone and side:
+                top, left = (int(torch.randint(data.shape[axis] - side + 1, ())) for axis in (-2, -1))
+                data = data[..., top : top + side, left : left + side]
             half = data.shape[0] // 2
             real, source = data[:half], data[half:]
             options = self.recipe.generators
@@ -75,12 +82,12 @@ class FakeLocatorTask(nn.Module):
         label = torch.cat([torch.zeros(len(real)), torch.ones(len(fake))]).long().to(real.device)
         empty = torch.zeros(len(real), 1, *real.shape[-2:], device=real.device)
         images = torch.cat([real, fake])
-        alone = step < self.recipe.optimisation.texture_steps
         strength = self.recipe.texture_augmentation if alone else self.recipe.partial_augmentation
         if strength > 0:
             images = (self.texture_augmentation if alone else self.augmentation)(images, label)
-        maps = (torch.cat([empty, each]) for each in (fakeness, mask, change, known))
-        fakeness, mask, change, known = maps
+        truth = torch.cat([torch.cat([empty, each]) for each in (fakeness, mask, change, known)], dim=1)
+        images, truth = self.degradation(images, truth)
+        fakeness, mask, change, known = truth.split(1, dim=1)
         return TrainingBatch(images, fakeness, mask, label, change, known)
 
     def training_losses(self, batch: TrainingBatch, step: int) -> dict[str, Tensor]:

@@ -49,6 +49,16 @@ def test_crops_depend_on_seed_epoch_and_index_alone(pair_folder):
     assert one[0].shape == (3, 32, 32) and one[0].dtype == torch.float32
 
 
+def test_weights_say_how_often_a_photo_comes(tmp_path):
+    for name, colour in (("black", 0), ("white", 255)):
+        Image.new("L", (40, 40), colour).convert("RGB").save(tmp_path / f"{name}.png")
+    crops = PhotoCrops(list_images([tmp_path]), 32, 50, weights=[1, 4])
+    white = sum(float(crops[i].mean()) > 0.5 for i in range(50))
+    assert 32 <= white <= 48
+    with pytest.raises(ValueError, match="one for each of 2 photos, got 1"):
+        PhotoCrops(list_images([tmp_path]), 32, 10, weights=[1])
+
+
 @pytest.mark.parametrize("size", [16, 64, 128])
 def test_crops_of_any_size(photo, size):
     rng = np.random.default_rng(0)

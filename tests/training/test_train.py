@@ -49,6 +49,25 @@ def test_a_batch_is_half_real_half_fake():
     assert bool((batch.fakeness_map[3:].flatten(1).amax(dim=1) > 0).all())
 
 
+def test_the_stem_sees_smaller_crops_while_it_is_alone():
+    cut = task(
+        RECIPE
+        | {"data": {"photos": ["photos"], "size": 48}, "optimisation": {**RECIPE["optimisation"], "texture_size": 32}}
+    )
+    crops = torch.rand(4, 3, 48, 48)
+    assert cut.make_batch(crops, 0).images.shape[-2:] == (32, 32)
+    assert cut.make_batch(crops, 2).images.shape[-2:] == (48, 48)
+
+
+def test_the_robust_recipe_degrades_after_the_fakes_are_made():
+    robust = task(RECIPE | {"degradation": 1.0, "partial_augmentation": 0.0})
+    crops = torch.rand(8, 3, 64, 64)
+    assert torch.equal(robust.eval().make_batch(crops, 9).images[:4], crops[:4]), "validation photos stay as they are"
+    batch = robust.train().make_batch(crops, 9)
+    assert batch.images.shape[-2:] == batch.mask.shape[-2:] == batch.change.shape[-2:]
+    assert batch.images.shape != crops.shape or bool((batch.images[:4] != crops[:4]).any())
+
+
 def test_pairs_are_used_as_they_are():
     real, fake = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     sample = PairSample(real, fake, (real - fake).abs().mean(dim=1, keepdim=True))
@@ -133,6 +152,20 @@ def test_another_recipe_does_not_resume(data):
     run(data, data / "run", report=lambda _: None)
     with pytest.raises(ValueError, match="another recipe"):
         train(parse_recipe(RECIPE | {"seed": 7}), data, data / "run", progress=False)
+
+
+def test_a_run_takes_the_texture_stem_of_a_model(data):
+    from fakelocator_zoo.training.run import train
+
+    source = run(data, data / "source", report=lambda _: None)
+    options = {"steps": 2, "batch_size": 4, "steps_per_epoch": 2, "freeze_texture": True}
+    recipe = RECIPE | {"optimisation": options, "texture_from": str(source), "seed": 5}
+    folder = train(parse_recipe(recipe), data, data / "run", bank=data / "bank", device="cpu", progress=False)
+    taken, given = (FakeLocator.from_pretrained(path).texture.state_dict() for path in (folder, source))
+    assert all(torch.equal(taken[key], given[key]) for key in given)
+    plain = parse_recipe(recipe | {"model": TINY | {"texture_stem": None}})
+    with pytest.raises(ValueError, match="the recipe has no texture stem"):
+        train(plain, data, data / "plain", bank=data / "bank", device="cpu", progress=False)
 
 
 def test_training_on_pairs(data):
