@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -13,6 +13,20 @@ import typer
 def say(sentence: str) -> None:
     """Print ``sentence`` on stderr, which leaves stdout to the results."""
     typer.echo(sentence, err=True)
+
+
+def say_failures(failures: Sequence[str]) -> None:
+    """Print a line on stderr for each file that failed."""
+    for failure in failures:
+        say(f"error: {failure}")
+
+
+def exit_on_failures(failures: Sequence[str], done: str) -> None:
+    """End the command with exit code 1 after what failed and, beside its number, ``done``; where nothing did, go on."""
+    if failures:
+        say_failures(failures)
+        say(f"{done}, {len(failures)} failed")
+        raise typer.Exit(1)
 
 
 def table(*columns: str) -> Any:

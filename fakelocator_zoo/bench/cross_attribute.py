@@ -59,7 +59,6 @@ class Variant(NamedTuple):
 VARIANTS: dict[str, Variant] = {
     NONE: Variant(NONE),
     "face": Variant(FACE),
-    "part": Variant(PART),
     "face, every stage": Variant(FACE, {"attention_stages": [1, 2, 3, 4]}),
     "part, every stage": Variant(PART, {"attention_stages": [1, 2, 3, 4]}),
 }

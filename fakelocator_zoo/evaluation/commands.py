@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fakelocator_zoo import terminal
-from fakelocator_zoo.inference.commands import ModelOption
+from fakelocator_zoo.inference.commands import DeviceOption, ModelOption, load_localizer
 
 if TYPE_CHECKING:
     from fakelocator_zoo.evaluation.evaluate import Progress
@@ -39,6 +39,7 @@ def evaluate(
     card: Annotated[
         Path | None, typer.Option(help="Model folder: evaluate it, and write the tables into its README.md.")
     ] = None,
+    device: DeviceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
 ) -> None:
     """Score a model's maps and decisions beside the trivial ones, with 95 % intervals over the images."""
@@ -69,7 +70,7 @@ def evaluate(
         assert whole is not None
         data = read_whole(whole, limit=limit, degrade=degrade)
     make_folder(out)
-    predictor = _load(str(card) if card is not None else model)
+    predictor = _load(str(card) if card is not None else model, device)
     evaluations = []
     for each in (predictor, *TRIVIAL_PREDICTORS):
         with _progress(each.name) as progress:
@@ -97,25 +98,17 @@ def evaluate(
     for path in data.unmatched:
         terminal.say(f"left out, no image of its name on the other side: {path}")
     failures = dict.fromkeys(failure for evaluation in evaluations for failure in evaluation.failures)
-    for failure in failures:
-        terminal.say(f"error: {failure}")
-    if failures:
-        first = evaluations[0]
-        terminal.say(f"{len(first.photos)} photos and {len(first.fakes)} fakes scored, {len(failures)} failed")
-        raise typer.Exit(1)
+    first = evaluations[0]
+    terminal.exit_on_failures([*failures], f"{len(first.photos)} photos and {len(first.fakes)} fakes scored")
 
 
-def _load(name: str | None) -> ModelPredictor:
-    with terminal.stdout_to_stderr():
-        import fakelocator_zoo
-        from fakelocator_zoo.evaluation.predictors import ModelPredictor
-        from fakelocator_zoo.inference.localizer import Localizer
-        from fakelocator_zoo.zoo import DEFAULT_MODEL
+def _load(name: str | None, device: str | None) -> ModelPredictor:
+    from fakelocator_zoo.evaluation.predictors import ModelPredictor
+    from fakelocator_zoo.zoo import DEFAULT_MODEL
 
-        name = name or DEFAULT_MODEL
-        localizer = Localizer(fakelocator_zoo.from_pretrained(name))  # which chooses the device
-        shown = Path(name).resolve().name if Path(name).is_dir() else name
-        return ModelPredictor(localizer.model, shown)  # type: ignore[arg-type]
+    name = name or DEFAULT_MODEL
+    shown = Path(name).resolve().name if Path(name).is_dir() else name
+    return ModelPredictor(load_localizer(name, device).model, shown)  # type: ignore[arg-type]
 
 
 def _title(pairs: Path | None, whole: Path | None, limit: int | None, jpeg: int | None) -> str:

@@ -64,11 +64,7 @@ def parse(
     if table.row_count:
         terminal.show(table)
         typer.echo(f"masks and pictures: {out}")
-    for failure in failures:
-        terminal.say(f"error: {failure}")
-    if failures:
-        terminal.say(f"{parsed_count} parsed, {len(failures)} failed")
-        raise typer.Exit(1)
+    terminal.exit_on_failures(failures, f"{parsed_count} parsed")
 
 
 def _row(photo: Path, parsed: ParsedPhoto, files: dict[str, Path]) -> dict[str, Any]:

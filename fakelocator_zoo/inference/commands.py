@@ -34,7 +34,7 @@ def demo(
     from fakelocator_zoo.generators.bank import load_generator
     from fakelocator_zoo.hub import bundled_file
 
-    localizer = _localizer(model, device)
+    localizer = load_localizer(model, device)
     generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
     result = demonstration.run_demo(localizer, generator, part)
     write_png(out / "demo.png", demonstration.demo_sheet(result))
@@ -109,11 +109,7 @@ def locate(
     if table.row_count:
         terminal.show(table)
         typer.echo(f"maps and overlays: {out}")
-    for failure in failures:
-        terminal.say(f"error: {failure}")
-    if failures:
-        terminal.say(f"{located} located, {len(failures)} failed")
-        raise typer.Exit(1)
+    terminal.exit_on_failures(failures, f"{located} located")
 
 
 def adapt(
@@ -138,7 +134,7 @@ def adapt(
     known = adaptation.parse_labelled(labelled, folder)
     # What an earlier run wrote is not clustered.
     photos = [path for path in collect_images(folder) if out.resolve() not in path.resolve().parents]
-    localizer = _localizer(model, device)
+    localizer = load_localizer(model, device)
     name = str(Path(model).resolve()) if model and Path(model).is_dir() else model
     found = adaptation.adapt(
         localizer.model,  # type: ignore[arg-type]
@@ -153,13 +149,11 @@ def adapt(
     )
     adaptation.describe(found, typer.echo)
     typer.echo(f"results: {out}")
-    for failure in found.failures.values():
-        terminal.say(f"error: {failure}")
+    failures = list(found.failures.values())
     if not found.clusters.separable_:
+        terminal.say_failures(failures)
         raise typer.Exit(3)
-    if found.failures:
-        terminal.say(f"{len(found.paths)} clustered, {len(found.failures)} failed")
-        raise typer.Exit(1)
+    terminal.exit_on_failures(failures, f"{len(found.paths)} clustered")
 
 
 def models(
@@ -185,7 +179,8 @@ def models(
     terminal.show(table)
 
 
-def _localizer(model: str | None, device: str | None) -> Localizer:
+def load_localizer(model: str | None, device: str | None) -> Localizer:
+    """The localizer of a command's --model and --device; a bad device is a bad parameter."""
     with terminal.stdout_to_stderr():
         import torch
 
@@ -206,10 +201,10 @@ def _localizer_and_adapter(
     model: str | None, device: str | None, adapter: Path | None
 ) -> tuple[Localizer, Adapter | None]:
     if adapter is None:
-        return _localizer(model, device), None
+        return load_localizer(model, device), None
     from fakelocator_zoo.inference.adapt import Adapter, adapter_model
 
-    localizer = _localizer(model or adapter_model(adapter), device)
+    localizer = load_localizer(model or adapter_model(adapter), device)
     return localizer, Adapter(adapter, localizer.model)  # type: ignore[arg-type]
 
 

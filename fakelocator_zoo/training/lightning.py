@@ -92,10 +92,19 @@ class FakeLocatorModule(lightning.LightningModule):
 
 
 class EpochOfCrops(Callback):
-    """Tells the data set which epoch it is in, so that every epoch has its own crops, resumed or not."""
+    """Tells the data set which epoch it is in, so that every epoch has its own crops, resumed or not.
+
+    Photos are cropped to ``texture_size`` while the stem is trained alone: what was reduced more is sharper.
+    """
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        trainer.train_dataloader.dataset.epoch = trainer.current_epoch  # type: ignore[union-attr]
+        assert isinstance(module, FakeLocatorModule)
+        crops = trainer.train_dataloader.dataset  # type: ignore[union-attr]
+        crops.epoch = trainer.current_epoch
+        recipe = module.task.recipe
+        if recipe.optimisation.texture_size:
+            alone = module.global_step < recipe.optimisation.texture_steps
+            crops.size = recipe.optimisation.texture_size if alone else recipe.data.size
 
 
 class SampleSheet(Callback):

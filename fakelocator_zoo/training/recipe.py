@@ -61,7 +61,7 @@ class OptimisationRecipe:
     steps: int = 2000  #: of the whole network
     texture_steps: int = 0  #: of the texture stem alone, before the others
     freeze_texture: bool = False  #: keep the stem as the first phase, or ``texture_from``, left it
-    texture_size: int = 0  #: side that crops are cut to while the stem is trained alone; 0 keeps data.size
+    texture_size: int = 0  #: side of the crops of photos while the stem is trained alone; 0 takes data.size
     batch_size: int = 16  #: images; half real, half fake
     steps_per_epoch: int = 100  #: a checkpoint, a line in the log and a sheet of maps come after each
     learning_rate: float = 1e-3
@@ -131,9 +131,17 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
         raise ValueError("data.size must be even and at least 32")
     if data.balanced and not data.photos:
         raise ValueError("data.balanced belongs to data.photos, which is not given")
-    texture_size = recipe.optimisation.texture_size
-    if texture_size and (texture_size < 32 or texture_size % 2 or texture_size > data.size):
-        raise ValueError(f"optimisation.texture_size must be even, at least 32 and at most data.size ({data.size})")
+    optimisation = recipe.optimisation
+    if optimisation.texture_size:
+        if optimisation.texture_size < 32 or optimisation.texture_size % 2:
+            raise ValueError("optimisation.texture_size must be even and at least 32, or 0 for data.size")
+        if not data.photos:
+            raise ValueError("optimisation.texture_size belongs to data.photos, which is not given")
+        if optimisation.texture_steps % optimisation.steps_per_epoch:
+            raise ValueError(
+                "optimisation.texture_steps must be a multiple of steps_per_epoch: crops change their size "
+                "(texture_size) between epochs alone"
+            )
     for name in ("partial_augmentation", "texture_augmentation", "degradation"):
         if not 0 <= getattr(recipe, name) <= 1:
             raise ValueError(f"{name} must lie in [0, 1], got {getattr(recipe, name)}")

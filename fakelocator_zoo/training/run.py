@@ -118,7 +118,7 @@ def train(
     trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
     if held_out:
         shift = calibrate_decision(model.cpu(), held_out)
-        report(f"decision: margin lowered by {shift:.2f}, so that 1 % of changed validation photos are called fake")
+        report(f"decision: margin lowered by {shift:.2f}, so that 1 % of the validation photos are called fake")
     temporary = out / "model.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
     model.cpu().eval().save_pretrained(temporary, dtype=torch.float16, **recipe.card)

@@ -52,15 +52,9 @@ class FakeLocatorTask(nn.Module):
     def make_batch(self, data: Tensor | PairSample, step: int) -> TrainingBatch:
         """Real crops (B, 3, H, W) of which the second half becomes fake, or pairs that are used as they are.
 
-        ``step`` decides how large the crops are and how strongly the real images are augmented; in eval mode no
-        image is changed.
+        ``step`` decides how strongly the real images are augmented; in eval mode no image is changed.
         """
-        alone = step < self.recipe.optimisation.texture_steps
         if isinstance(data, Tensor):
-            side = self.recipe.optimisation.texture_size
-            if alone and side:
-                top, left = (int(torch.randint(data.shape[axis] - side + 1, ())) for axis in (-2, -1))
-                data = data[..., top : top + side, left : left + side]
             half = data.shape[0] // 2
             real, source = data[:half], data[half:]
             options = self.recipe.generators
@@ -82,6 +76,7 @@ class FakeLocatorTask(nn.Module):
         label = torch.cat([torch.zeros(len(real)), torch.ones(len(fake))]).long().to(real.device)
         empty = torch.zeros(len(real), 1, *real.shape[-2:], device=real.device)
         images = torch.cat([real, fake])
+        alone = step < self.recipe.optimisation.texture_steps
         strength = self.recipe.texture_augmentation if alone else self.recipe.partial_augmentation
         if strength > 0:
             images = (self.texture_augmentation if alone else self.augmentation)(images, label)

@@ -49,16 +49,6 @@ def test_a_batch_is_half_real_half_fake():
     assert bool((batch.fakeness_map[3:].flatten(1).amax(dim=1) > 0).all())
 
 
-def test_the_stem_sees_smaller_crops_while_it_is_alone():
-    cut = task(
-        RECIPE
-        | {"data": {"photos": ["photos"], "size": 48}, "optimisation": {**RECIPE["optimisation"], "texture_size": 32}}
-    )
-    crops = torch.rand(4, 3, 48, 48)
-    assert cut.make_batch(crops, 0).images.shape[-2:] == (32, 32)
-    assert cut.make_batch(crops, 2).images.shape[-2:] == (48, 48)
-
-
 def test_the_robust_recipe_degrades_after_the_fakes_are_made():
     robust = task(RECIPE | {"degradation": 1.0, "partial_augmentation": 0.0})
     crops = torch.rand(8, 3, 64, 64)
@@ -166,6 +156,23 @@ def test_a_run_takes_the_texture_stem_of_a_model(data):
     plain = parse_recipe(recipe | {"model": TINY | {"texture_stem": None}})
     with pytest.raises(ValueError, match="the recipe has no texture stem"):
         train(plain, data, data / "plain", bank=data / "bank", device="cpu", progress=False)
+
+
+def test_crops_have_a_size_of_their_own_while_the_stem_is_alone(data, monkeypatch):
+    from fakelocator_zoo.training.run import train
+
+    seen = []
+    make_batch = FakeLocatorTask.make_batch
+
+    def watched(self, crops, step):
+        if self.training:
+            seen.append((step, crops.shape[-1]))
+        return make_batch(self, crops, step)
+
+    monkeypatch.setattr(FakeLocatorTask, "make_batch", watched)
+    recipe = RECIPE | {"optimisation": {**RECIPE["optimisation"], "texture_size": 48}}
+    train(parse_recipe(recipe), data, data / "run", bank=data / "bank", device="cpu", progress=False)
+    assert seen == [(0, 48), (1, 48), (2, 32), (3, 32), (4, 32), (5, 32)]
 
 
 def test_training_on_pairs(data):
