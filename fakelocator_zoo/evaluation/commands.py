@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fakelocator_zoo import terminal
-from fakelocator_zoo.inference.commands import DeviceOption, ModelOption, load_localizer
+from fakelocator_zoo.inference.commands import AttentionOption, DeviceOption, ModelOption, load_localizer
 
 if TYPE_CHECKING:
     from fakelocator_zoo.evaluation.evaluate import Progress
@@ -39,6 +39,7 @@ def evaluate(
     card: Annotated[
         Path | None, typer.Option(help="Model folder: evaluate it, and write the tables into its README.md.")
     ] = None,
+    attention: AttentionOption = None,
     device: DeviceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
 ) -> None:
@@ -47,8 +48,10 @@ def evaluate(
         raise typer.BadParameter("give either --pairs or --whole", param_hint="--pairs / --whole")
     if whole is not None and masks is not None:
         raise typer.BadParameter("all of a whole fake is fake, so it has no masks", param_hint="--masks")
-    if card is not None and model is not None:
-        raise typer.BadParameter("a card gets the numbers of its own model; leave --model out", param_hint="--card")
+    if card is not None and (model is not None or attention):
+        raise typer.BadParameter(
+            "a card gets the numbers of its own model; leave --model and --attention out", param_hint="--card"
+        )
     with terminal.stdout_to_stderr():
         from fakelocator_zoo.degradations import degradation
         from fakelocator_zoo.evaluation.evaluate import evaluate as score
@@ -70,7 +73,7 @@ def evaluate(
         assert whole is not None
         data = read_whole(whole, limit=limit, degrade=degrade)
     make_folder(out)
-    predictor = _load(str(card) if card is not None else model, device)
+    predictor = _load(str(card) if card is not None else model, device, attention)
     evaluations = []
     for each in (predictor, *TRIVIAL_PREDICTORS):
         with _progress(each.name) as progress:
@@ -102,13 +105,15 @@ def evaluate(
     terminal.exit_on_failures([*failures], f"{len(first.photos)} photos and {len(first.fakes)} fakes scored")
 
 
-def _load(name: str | None, device: str | None) -> ModelPredictor:
+def _load(name: str | None, device: str | None, attention: Sequence[str] | None) -> ModelPredictor:
     from fakelocator_zoo.evaluation.predictors import ModelPredictor
     from fakelocator_zoo.zoo import DEFAULT_MODEL
 
     name = name or DEFAULT_MODEL
     shown = Path(name).resolve().name if Path(name).is_dir() else name
-    return ModelPredictor(load_localizer(name, device).model, shown)  # type: ignore[arg-type]
+    if attention:
+        shown += f", attention to {' and '.join(attention)}"
+    return ModelPredictor(load_localizer(name, device, attention).model, shown)  # type: ignore[arg-type]
 
 
 def _title(pairs: Path | None, whole: Path | None, limit: int | None, jpeg: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 ModelOption = Annotated[str | None, typer.Option(help="Name from `fakelocator models`, folder or Hub id.")]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: cuda where there is one.")]
+
+AttentionOption = Annotated[
+    list[str] | None,
+    typer.Option("--attention", help="Face part or group, such as face or hair, that the map is kept to; repeatable."),
+]
 
 
 def demo(
@@ -57,6 +63,7 @@ def locate(
     adapter: Annotated[
         Path | None, typer.Option(help="Folder `adapter` that `fakelocator adapt` wrote: it decides, not the model.")
     ] = None,
+    attention: AttentionOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Draw attention, texture, change and map side by side as well.")
     ] = False,
@@ -72,7 +79,7 @@ def locate(
         from fakelocator_zoo.inference.render import explanation
 
         make_folder(out)
-        localizer, decide = _localizer_and_adapter(model, device, adapter)
+        localizer, decide = _localizer_and_adapter(model, device, attention, adapter)
         localizer.explain = explain
         taken: set[str] = set()
         for photo in with_progress(photos, "locating"):
@@ -179,8 +186,8 @@ def models(
     terminal.show(table)
 
 
-def load_localizer(model: str | None, device: str | None) -> Localizer:
-    """The localizer of a command's --model and --device; a bad device is a bad parameter."""
+def load_localizer(model: str | None, device: str | None, attention: Sequence[str] | None = None) -> Localizer:
+    """The localizer of a command's --model, --device and --attention; a bad device is a bad parameter."""
     with terminal.stdout_to_stderr():
         import torch
 
@@ -194,17 +201,18 @@ def load_localizer(model: str | None, device: str | None) -> Localizer:
             raise typer.BadParameter(f"{device!r} is no device; give cpu or cuda", param_hint="--device") from error
         if wanted.type == "cuda" and not torch.cuda.is_available():
             raise typer.BadParameter("there is no CUDA device here; give cpu", param_hint="--device")
-        return Localizer(fakelocator_zoo.from_pretrained(model or DEFAULT_MODEL), device=device)
+        options = {"attention": tuple(attention)} if attention else {}
+        return Localizer(fakelocator_zoo.from_pretrained(model or DEFAULT_MODEL, **options), device=device)
 
 
 def _localizer_and_adapter(
-    model: str | None, device: str | None, adapter: Path | None
+    model: str | None, device: str | None, attention: Sequence[str] | None, adapter: Path | None
 ) -> tuple[Localizer, Adapter | None]:
     if adapter is None:
-        return load_localizer(model, device), None
+        return load_localizer(model, device, attention), None
     from fakelocator_zoo.inference.adapt import Adapter, adapter_model
 
-    localizer = load_localizer(model or adapter_model(adapter), device)
+    localizer = load_localizer(model or adapter_model(adapter), device, attention)
     return localizer, Adapter(adapter, localizer.model)  # type: ignore[arg-type]
 
 

@@ -38,7 +38,8 @@ class StageAttention:
 
     Args:
         encoder: an smp or timm (``tu-``) encoder of segmentation-models-pytorch.
-        stages: 1 is the first stage after the input (stride 2), and so on; None takes 3 or the nearest there is.
+        stages: 1 is the first stage after the input (stride 2), and so on; none of them where it is empty; None takes
+            3 or the nearest there is.
         mode: ``multiply`` gives f * a (the paper), ``residual`` gives f * (1 + a).
 
     Raises:
@@ -54,7 +55,7 @@ class StageAttention:
         if stages is None:
             stages = sorted(found, key=lambda stage: abs(stage - 3))[:1]
         unknown = [stage for stage in stages if stage not in found]
-        if unknown or not stages:
+        if unknown:
             raise ValueError(
                 f"attention_stages {tuple(stages)}: this encoder can be attended at stages {tuple(sorted(found))}"
             )
@@ -72,6 +73,14 @@ class StageAttention:
             for consumer in consumers:
                 consumer.register_forward_pre_hook(self._before_consumer)
             encoder.register_forward_hook(partial(self._after_encoder, stage))
+
+    def weight(self, attention: Tensor, height: int, width: int) -> Tensor:
+        """What a map is multiplied by: attention (B, 1, h, w) -> (B, 1, height, width) in [0, 1].
+
+        That is a in mode ``multiply``, and (1 + a) / 2 in mode ``residual``.
+        """
+        resized = resize_attention(attention, height, width)
+        return resized if self.mode == "multiply" else (1 + resized) / 2
 
     @contextmanager
     def applied(self, attention: Tensor | None) -> Iterator[None]:

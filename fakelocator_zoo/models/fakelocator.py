@@ -64,10 +64,11 @@ class FakeLocator(SegmentationModel):
         decoder_upsampling: ``transposed``, ``nearest``, ``bilinear`` or ``pixel_shuffle``.
         texture_stem: channels of the texture stem; None gives the paper's plain network.
         attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none. Beside a
-            texture stem it changes the map alone, since the stem decides.
+            texture stem the fakeness map is multiplied by it, and the decision, which is the stem's, is not changed.
         attention_stages: encoder stages (1 = stride 2) that the map is multiplied into; None takes stage 3
-            (the nearest where the encoder lacks it).
-        attention_mode: ``multiply`` (the paper) or ``residual`` (1 + a).
+            (the nearest where the encoder lacks it), or none beside a texture stem.
+        attention_mode: ``multiply`` (the paper) or ``residual``: 1 + a in the encoder, (1 + a) / 2 on the map, so
+            that what lies outside the parts is still seen.
         attention_temperature: below 1 sharpens the parser's map towards 0 and 1, above 1 softens it towards 0.5.
         face_parser: a :class:`~fakelocator_zoo.face_parsing.FaceParser`, its name or its config, or what
             ``as_face_parser`` returns; only used with ``attention``. None takes the bundled one.
@@ -122,6 +123,8 @@ class FakeLocator(SegmentationModel):
         self.segmentation_head = FakenessHead(decoder_channels[-1])
         self.classification_head = ClassificationHead(channels[-1], TEXTURE_STATISTICS if texture_stem else 0, dropout)
 
+        if attention_stages is None and texture_stem is not None:
+            attention_stages = ()
         self._stage_attention = StageAttention(self.encoder, attention_stages, attention_mode)
         if not attention_temperature > 0:
             raise ValueError(f"attention_temperature must be more than 0, got {attention_temperature}")
@@ -206,7 +209,10 @@ class FakeLocator(SegmentationModel):
         if texture_map is None:
             return FakeLocatorOutput(change, logits, attention, None, change, face_found)
         texture_map = texture_map[..., :height, :width]
-        return FakeLocatorOutput(texture_map * change, logits, attention, texture_map, change, face_found)
+        fakeness_map = texture_map * change
+        if attention is not None:
+            fakeness_map = fakeness_map * self._stage_attention.weight(attention, height, width)
+        return FakeLocatorOutput(fakeness_map, logits, attention, texture_map, change, face_found)
 
     def attend(self, images: Tensor) -> PartsAttention | None:
         """The face parser's map of images (B, 3, H, W), to be kept and given to later calls; None without a parser."""
@@ -221,6 +227,8 @@ class FakeLocator(SegmentationModel):
 
     def classify(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
         """Logits (B, 2), real and fake, without the cost of the decoder."""
+        if attention is None and not self._stage_attention.stages:
+            attention = images.new_ones(len(images), 1, 1, 1)  # the map alone is attended: spare the face parser
         encoding = self.encode_stages(images, attention)
         return self._classify(encoding.features[-1], encoding.texture, images.shape[-2], images.shape[-1])
 

@@ -42,6 +42,12 @@ class GeneratorRecipe:
     refilter: float = 0.3  #: chance of one more random filter on what was painted
     residual: float = 0.25  #: chance that the generator's change is added to the photo
 
+    @property
+    def chances(self) -> dict[str, Any]:
+        """The keyword arguments of :func:`~fakelocator_zoo.generators.synthesis.make_fakes`."""
+        names = ("other_content", "other_colour", "latent_edit", "refilter", "residual")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True)
 class LossRecipe:
@@ -80,6 +86,7 @@ class Recipe:
     optimisation: OptimisationRecipe = OptimisationRecipe()
     partial_augmentation: float = 1.0  #: strength of the change of real images, 0 to 1
     texture_augmentation: float = 0.0  #: the same in the phase of the texture stem alone
+    decision_augmentation: float = 0.0  #: the same where the decision is fitted and its 0.5 is set, at the end
     degradation: float = 0.0  #: share of the images, real and fake alike, that are compressed, blurred or noisy
     texture_from: str | None = None  #: a model, as ``from_pretrained`` takes it, whose texture stem to start from
     seed: int = 0
@@ -142,7 +149,7 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
                 "optimisation.texture_steps must be a multiple of steps_per_epoch: crops change their size "
                 "(texture_size) between epochs alone"
             )
-    for name in ("partial_augmentation", "texture_augmentation", "degradation"):
+    for name in ("partial_augmentation", "texture_augmentation", "degradation", "decision_augmentation"):
         if not 0 <= getattr(recipe, name) <= 1:
             raise ValueError(f"{name} must lie in [0, 1], got {getattr(recipe, name)}")
     return recipe

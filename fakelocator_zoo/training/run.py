@@ -25,6 +25,7 @@ from fakelocator_zoo.generators.bank import train_bank
 from fakelocator_zoo.model_files import write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.calibration import calibrate_decision
+from fakelocator_zoo.training.decision import fit_decision
 from fakelocator_zoo.training.lightning import EpochOfCrops, FakeLocatorModule, SampleSheet
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
@@ -116,12 +117,23 @@ def train(
         report(f"resuming from {last}")
     # The checkpoint is the run's own; it is read as plain tensors all the same.
     trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
+    model.cpu()
+    if isinstance(training_set, PhotoCrops) and model.texture is not None:
+        fit_decision(
+            model,
+            training_set,
+            generators,
+            chances=recipe.generators.chances,
+            augmentation=recipe.decision_augmentation,
+            seed=recipe.seed + 2,
+        )
+        report("decision: fitted to the texture statistics of real photos, partial and whole fakes")
     if held_out:
-        shift = calibrate_decision(model.cpu(), held_out)
+        shift = calibrate_decision(model, held_out, augmentation=recipe.decision_augmentation)
         report(f"decision: margin lowered by {shift:.2f}, so that 1 % of the validation photos are called fake")
     temporary = out / "model.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
-    model.cpu().eval().save_pretrained(temporary, dtype=torch.float16, **recipe.card)
+    model.eval().save_pretrained(temporary, dtype=torch.float16, **recipe.card)
     temporary.replace(model_folder)
     report(f"trained model in {model_folder}")
     return model_folder

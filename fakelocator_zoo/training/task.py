@@ -57,16 +57,7 @@ class FakeLocatorTask(nn.Module):
         if isinstance(data, Tensor):
             half = data.shape[0] // 2
             real, source = data[:half], data[half:]
-            options = self.recipe.generators
-            made = make_fakes(
-                source,
-                list(self.generators),  # type: ignore[arg-type]
-                other_content=options.other_content,
-                other_colour=options.other_colour,
-                latent_edit=options.latent_edit,
-                refilter=options.refilter,
-                residual=options.residual,
-            )
+            made = make_fakes(source, list(self.generators), **self.recipe.generators.chances)  # type: ignore[arg-type]
             fake, mask, fakeness, change = made
             known = torch.ones_like(mask)
         else:

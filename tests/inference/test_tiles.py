@@ -114,7 +114,8 @@ def test_attention_of_a_large_image_is_found_once_in_the_whole() -> None:
     # Every tile by itself has a brightest place; the whole image has one alone.
     assert prediction.attention[:, :60].min() > 0.9
     assert prediction.attention[:, 70:].max() < 0.1
-    torch.testing.assert_close(prediction.texture_map * prediction.change, prediction.fakeness_map, atol=0.05, rtol=0)
+    product = prediction.texture_map * prediction.change * prediction.attention
+    torch.testing.assert_close(product, prediction.fakeness_map, atol=0.05, rtol=0)
 
 
 def test_factors_of_the_map_are_kept_on_request_alone() -> None:

@@ -111,9 +111,29 @@ def test_residual_mode():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize(("mode", "outside"), [("multiply", 0.0), ("residual", 0.5)])
+def test_beside_a_texture_stem_the_map_is_kept_to_the_parts_and_the_decision_stays(mode, outside):
+    torch.manual_seed(0)
+    model = tiny(attention_mode=mode)
+    images, attention = torch.rand(2, 3, 64, 80), torch.zeros(2, 1, 16, 20)
+    attention[..., :8, :] = 1
+    plain, attended = model(images), model(images, attention)
+    top, bottom = slice(0, 30), slice(34, 64)  # the edge between them is interpolated
+    torch.testing.assert_close(attended.fakeness_map[..., top, :], plain.fakeness_map[..., top, :])
+    torch.testing.assert_close(attended.fakeness_map[..., bottom, :], outside * plain.fakeness_map[..., bottom, :])
+    for name in ("logits", "texture_map", "change"):
+        assert torch.equal(getattr(attended, name), getattr(plain, name)), name
+    assert model.config["attention_stages"] == []
+
+
+def test_without_a_stem_stage_three_is_attended():
+    assert tiny(texture_stem=None).config["attention_stages"] == [3]
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("name", ["tu-test_resnet", "tu-legacy_xception"])
 def test_threads_sharing_a_model_get_what_each_gets_alone(name):
-    model = FakeLocator(name, encoder_weights=None, decoder_channels=CHANNELS).eval()
+    model = FakeLocator(name, encoder_weights=None, decoder_channels=CHANNELS, attention_stages=(3,)).eval()
     images = torch.rand(2, 1, 3, 64, 64)
     maps = [torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)]
     alone = [model(image, attention).change for image, attention in zip(images, maps, strict=True)]

@@ -27,11 +27,23 @@ def test_real_photos_stay_below_a_half(tmp_path):
     assert abs(calibrate_decision(model, paths, sides=(32, 64))) < 1e-3, "nothing is left to do"
 
 
+def test_changed_photos_ask_for_a_more_cautious_head_and_leave_chance_alone(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "photo.png")
+    shifts = []
+    for strength in (0.0, 1.0, 1.0):
+        torch.manual_seed(0)
+        model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=(8, 8, 8, 8, 8)).eval()
+        state = torch.get_rng_state()
+        shifts.append(calibrate_decision(model, [tmp_path / "photo.png"], sides=(32, 64), augmentation=strength))
+        assert torch.equal(torch.get_rng_state(), state)
+    assert shifts[0] != shifts[1] == shifts[2]
+
+
 def test_a_head_that_is_too_cautious_is_made_more_eager(tmp_path):
     Image.new("RGB", (64, 64), "grey").save(tmp_path / "photo.png")
     model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=(8, 8, 8, 8, 8)).eval()
     with torch.no_grad():
         model.classification_head.linear.bias += torch.tensor([9.0, -9.0])
-    assert calibrate_decision(model, [tmp_path / "photo.png"], sides=(64,), quality=None) < -10
-    again = calibrate_decision(model, [tmp_path / "photo.png"], sides=(64,), quality=None)
+    assert calibrate_decision(model, [tmp_path / "photo.png"], sides=(64,)) < -10
+    again = calibrate_decision(model, [tmp_path / "photo.png"], sides=(64,))
     assert again == pytest.approx(0, abs=1e-4)
