@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, get_args
 
 import torch
@@ -160,3 +162,28 @@ class Generator(nn.Module):
         pad = (0, -width % self.stride, 0, -height % self.stride)
         padded = F.pad(images, pad, mode="replicate") if any(pad) else images
         return self.decode(self.encode(padded))[..., :height, :width]
+
+
+@contextmanager
+def noisy_decoder(generator: Generator, strength: float, random: torch.Generator | None = None) -> Iterator[None]:
+    """While inside, the kernels behind the encoder carry white noise: another decoder, without another training.
+
+    Args:
+        strength: standard deviation of the noise over the root mean square of each output channel's kernel;
+            0 changes nothing.
+        random: source of chance on the generator's device; None is torch's own.
+    """
+    kernels: list[nn.Parameter] = []
+    if strength > 0:
+        decoder = itertools.chain(generator.middle.parameters(), generator.up.parameters(), generator.head.parameters())
+        kernels = [parameter for parameter in decoder if parameter.ndim == 4]
+    trained = [kernel.data for kernel in kernels]
+    for kernel in kernels:
+        size = kernel.data.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        noise = torch.randn(kernel.shape, generator=random, device=kernel.device, dtype=kernel.dtype)
+        kernel.data = kernel.data + strength * size * noise
+    try:
+        yield
+    finally:
+        for kernel, weight in zip(kernels, trained, strict=True):
+            kernel.data = weight

@@ -10,8 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fakelocator_zoo.fakeness import fakeness_map
-from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.generators.network import Generator, noisy_decoder
 from fakelocator_zoo.generators.regions import random_masks
+
+#: Noise on a decoder's weights reaches this many times their own root mean square.
+MOST_WEIGHT_NOISE = 0.4
 
 
 class FakeBatch(NamedTuple):
@@ -35,6 +38,7 @@ def make_fakes(
     latent_edit: float = 0.3,
     refilter: float = 0.3,
     residual: float = 0.25,
+    weight_noise: float = 0.0,
     random: torch.Generator | None = None,
 ) -> FakeBatch:
     """Re-synthesise a region of each image.
@@ -48,6 +52,8 @@ def make_fakes(
         latent_edit: chance that the generator's latent is changed (attribute edit).
         refilter: chance that what was painted passes one more random filter, as other decoders would end.
         residual: chance that the generator's change is added to the photo, in place of its image.
+        weight_noise: chance that a part of the batch is painted by a generator whose decoder has noise on its
+            weights, of a strength up to :data:`MOST_WEIGHT_NOISE`: one trained decoder stands for many.
         random: source of chance on the images' device; None is torch's own.
 
     Raises:
@@ -65,7 +71,11 @@ def make_fakes(
     painted = torch.empty_like(real)
     for part in torch.arange(batch, device=real.device).chunk(min(groups, batch)):
         generator = generators[_integer(len(generators), real, random)]
-        painted[part] = _paint(generator, real[part], content[part], edits[part], latent_edit, random)
+        noise = 0.0
+        if weight_noise and _uniform(real, random) < weight_noise:
+            noise = MOST_WEIGHT_NOISE * _uniform(real, random)
+        with noisy_decoder(generator, noise, random):
+            painted[part] = _paint(generator, real[part], content[part], edits[part], latent_edit, random)
     painted = _refilter(painted, _chance(batch, refilter, real, random) & ~edits, random)
     mask = masks
     if mask is None:
@@ -123,6 +133,10 @@ def _change_colour(images: Tensor, chosen: Tensor, random: torch.Generator | Non
 
 def _chance(batch: int, probability: float, like: Tensor, random: torch.Generator | None) -> Tensor:
     return torch.rand(batch, 1, 1, 1, generator=random, device=like.device) < probability
+
+
+def _uniform(like: Tensor, random: torch.Generator | None) -> float:
+    return float(torch.rand((), generator=random, device=like.device))
 
 
 def _integer(high: int, like: Tensor, random: torch.Generator | None) -> int:

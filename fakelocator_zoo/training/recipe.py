@@ -41,11 +41,12 @@ class GeneratorRecipe:
     latent_edit: float = 0.3  #: chance of a changed latent
     refilter: float = 0.3  #: chance of one more random filter on what was painted
     residual: float = 0.25  #: chance that the generator's change is added to the photo
+    weight_noise: float = 0.0  #: chance of noise on the decoder's weights
 
     @property
     def chances(self) -> dict[str, Any]:
         """The keyword arguments of :func:`~fakelocator_zoo.generators.synthesis.make_fakes`."""
-        names = ("other_content", "other_colour", "latent_edit", "refilter", "residual")
+        names = ("other_content", "other_colour", "latent_edit", "refilter", "residual", "weight_noise")
         return {name: getattr(self, name) for name in names}
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.generators.adversarial import train_generator
 from fakelocator_zoo.generators.bank import BANK, load_generator, save_generator, train_bank
-from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.generators.network import Generator, noisy_decoder
 from fakelocator_zoo.generators.regions import SHAPES, random_masks, soften
 from fakelocator_zoo.generators.synthesis import make_fakes
 
@@ -125,3 +125,31 @@ def test_fakes_of_given_regions() -> None:
     assert changed[..., 8:24].any() and not changed[..., :8].any() and not changed[..., 24:].any()
     with pytest.raises(ValueError, match=r"masks must be \(3, 1, 32, 32\)"):
         make_fakes(real, [Generator("nearest", 1, 8).eval()], masks=masks[:1])
+
+
+def test_noise_on_the_weights_makes_another_decoder_and_passes() -> None:
+    generator = Generator("transposed", 2, 8, norm="batch").eval()
+    images = torch.rand(1, 3, 16, 16)
+    before, weights = generator(images), {name: value.clone() for name, value in generator.state_dict().items()}
+    with noisy_decoder(generator, 0.4, torch.Generator().manual_seed(0)):
+        noisy = generator(images)
+        encoded = generator.down.state_dict()
+    assert not torch.allclose(noisy, before, atol=1e-3)
+    assert all(torch.equal(encoded[name], weights[f"down.{name}"]) for name in encoded), "the encoder stays"
+    with noisy_decoder(generator, 0.0):
+        assert torch.equal(generator(images), before)
+    assert all(torch.equal(value, weights[name]) for name, value in generator.state_dict().items())
+
+
+def test_noisy_decoders_paint_more_kinds_of_fakes() -> None:
+    torch.manual_seed(0)
+    generator = Generator("nearest", 1, 8).eval()
+    real = torch.rand(1, 3, 16, 16).expand(12, -1, -1, -1).contiguous()
+    alike = {"other_content": 0.0, "other_colour": 0.0, "latent_edit": 0.0, "refilter": 0.0, "residual": 0.0}
+    whole = torch.ones(12, 1, 16, 16)
+    kinds = [
+        len(make_fakes(real, [generator], masks=whole, groups=12, weight_noise=chance, **alike).fake.unique(dim=0))
+        for chance in (0.0, 1.0)
+    ]
+    assert kinds[0] <= 4, "one photo, one decoder, four places where its grid may start"
+    assert kinds[1] == 12
