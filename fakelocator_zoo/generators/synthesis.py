@@ -74,8 +74,7 @@ def make_fakes(
         noise = 0.0
         if weight_noise and _uniform(real, random) < weight_noise:
             noise = MOST_WEIGHT_NOISE * _uniform(real, random)
-        with noisy_decoder(generator, noise, random):
-            painted[part] = _paint(generator, real[part], content[part], edits[part], latent_edit, random)
+        painted[part] = _paint(generator, real[part], content[part], edits[part], latent_edit, noise, random)
     painted = _refilter(painted, _chance(batch, refilter, real, random) & ~edits, random)
     mask = masks
     if mask is None:
@@ -90,6 +89,7 @@ def _paint(
     content: Tensor,
     edits: Tensor,
     latent_edit: float,
+    weight_noise: float,
     random: torch.Generator | None,
 ) -> Tensor:
     """What the generator makes of ``content``; for ``edits``, real plus the change that the edit makes in it."""
@@ -103,10 +103,12 @@ def _paint(
     edited = _chance(deepest.shape[0], latent_edit, content, random) | edits
     change = torch.randn((*deepest.shape[:2], 1, 1), generator=random, device=deepest.device)
     features[-1] = torch.where(edited, deepest * (1 + 0.15 * change), deepest)
-    painted = generator.decode(features)
+    with noisy_decoder(generator, weight_noise, random):
+        painted = generator.decode(features)
     chosen = edits.flatten()
     if bool(chosen.any()):
-        # As networks do that predict a change and add it to the photo, whose fine detail then stays.
+        # As networks do that predict a change and add it to the photo, whose fine detail then stays. The texture of
+        # a noisy decoder is part of the change: such fakes have more detail than the photo, not less.
         kept = F.pad(real[chosen], pad, mode="replicate")
         painted[chosen] = (kept + painted[chosen] - generator(kept)).clamp(0, 1)
     return painted[..., top : top + height, left : left + width]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 class TextureOutput(NamedTuple):
     """What the stem saw in images (B, 3, H, W), at stride 2: h = ceil(H / 2), w = ceil(W / 2)."""
 
-    features: Tensor  #: (B, C, h, w)
+    features: Tensor  #: (B, C, h, w), of the finer scale
     logits: Tensor  #: (B, 1, h, w), averaged over a window; their sigmoid is the probability of "painted"
 
 
@@ -29,14 +29,17 @@ def neighbour_residual(images: Tensor) -> Tensor:
 
 
 class TextureStem(nn.Module):
-    """Three 3 x 3 convolutions on the neighbouring-pixel residual; receptive field 9 pixels.
+    """Small convolutions on the neighbouring-pixel residual at two scales; receptive fields of 9 and 10 pixels.
+
+    The finer scale sees what the last upsampling left, the coarser one what the one before it did, and what is left
+    where the finest detail was lost to compression or resizing.
 
     Args:
         channels: features at stride 2, a multiple of 4 (half as many at full resolution).
         window: side in pixels of the box over which logits are averaged; texture is a matter of areas.
     """
 
-    def __init__(self, channels: int = 32, window: int = 36) -> None:
+    def __init__(self, channels: int = 32, window: int = 44) -> None:
         super().__init__()
         if channels % 4 or channels < 4:
             raise ValueError(f"texture stem channels must be a positive multiple of 4, got {channels}")
@@ -45,24 +48,31 @@ class TextureStem(nn.Module):
         self.conv1 = _conv(6, channels // 2)
         self.conv2 = _conv(channels // 2, channels, stride=2)
         self.conv3 = _conv(channels, channels)
-        self.compare = nn.InstanceNorm2d(channels)
+        self.coarse1 = _conv(6, channels // 2)
+        self.coarse2 = _conv(channels // 2, channels, stride=2)
+        self.compare = nn.InstanceNorm2d(2 * channels)
         self.head = nn.Sequential(
-            nn.Conv2d(2 * channels, channels, 1), nn.ReLU(inplace=True), nn.Conv2d(channels, 1, 1)
+            nn.Conv2d(4 * channels, channels, 1), nn.ReLU(inplace=True), nn.Conv2d(channels, 1, 1)
         )
 
     def forward(self, images: Tensor) -> TextureOutput:
         """Images (B, 3, H, W) in [0, 1], even H and W."""
-        residual = neighbour_residual(images)
-        # Edges are 30 grey levels and more, texture is one to four: the second half keeps the small ones apart.
-        compressed = residual / (residual.abs() + 4 / 255)
-        x = self.conv1(torch.cat([10 * residual, compressed], dim=1))
-        features = self.conv3(self.conv2(x))
+        features = self.conv3(self.conv2(self.conv1(_residuals(images))))
+        height, width = features.shape[-2:]
+        half = F.pad(F.avg_pool2d(images, 2), (0, width % 2, 0, height % 2), mode="replicate")
+        coarse = self.coarse2(self.coarse1(_residuals(half)))
+        coarse = F.interpolate(coarse, scale_factor=2.0, mode="nearest")[..., :height, :width]
         # Cameras and scalings differ by more than photo and fake do; within one image they are alike.
-        compared = torch.cat([features, self.compare(features)], dim=1)
-        logits = F.avg_pool2d(
-            self.head(compared), self.window, stride=1, padding=self.window // 2, count_include_pad=False
-        )
-        return TextureOutput(features, logits)
+        both = torch.cat([features, coarse], dim=1)
+        logits = self.head(torch.cat([both, self.compare(both)], dim=1))
+        return TextureOutput(features, _box_average(logits, self.window))
+
+
+def _residuals(images: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 6, H, W): the neighbouring-pixel residual as it is, and with its range compressed."""
+    residual = neighbour_residual(images)
+    # Edges are 30 grey levels and more, texture is one to four: the second half keeps the small ones apart.
+    return torch.cat([10 * residual, residual / (residual.abs() + 4 / 255)], dim=1)
 
 
 #: How many numbers :func:`texture_statistics` gives.
@@ -79,6 +89,15 @@ def texture_statistics(logits: Tensor) -> Tensor:
     mean = flat.mean(dim=1)
     deviation = (flat - mean[:, None]).square().mean(dim=1).add(1e-6).sqrt()
     return torch.stack([flat.amax(dim=1), soft, mean, deviation], dim=1)
+
+
+def _box_average(values: Tensor, side: int) -> Tensor:
+    """(B, C, H, W) -> the same, averaged over the part inside the image of a box of odd ``side``."""
+    # Rows, then columns: a tenth of the additions of a square window.
+    for kernel in ((side, 1), (1, side)):
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        values = F.avg_pool2d(values, kernel, stride=1, padding=padding, count_include_pad=False)
+    return values
 
 
 def _conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:

@@ -144,15 +144,17 @@ def test_another_recipe_does_not_resume(data):
         train(parse_recipe(RECIPE | {"seed": 7}), data, data / "run", progress=False)
 
 
-def test_a_run_takes_the_texture_stem_of_a_model(data):
+def test_a_run_takes_the_texture_stem_of_a_model_and_its_decision(data):
     from fakelocator_zoo.training.run import train
 
     source = run(data, data / "source", report=lambda _: None)
     options = {"steps": 2, "batch_size": 4, "steps_per_epoch": 2, "freeze_texture": True}
     recipe = RECIPE | {"optimisation": options, "texture_from": str(source), "seed": 5}
     folder = train(parse_recipe(recipe), data, data / "run", bank=data / "bank", device="cpu", progress=False)
-    taken, given = (FakeLocator.from_pretrained(path).texture.state_dict() for path in (folder, source))
-    assert all(torch.equal(taken[key], given[key]) for key in given)
+    models = [FakeLocator.from_pretrained(path) for path in (folder, source)]
+    for part in ("texture", "classification_head"):  # the decision reads the stem alone, and comes with it
+        taken, given = (getattr(model, part).state_dict() for model in models)
+        assert all(torch.equal(taken[key], given[key]) for key in given)
     plain = parse_recipe(recipe | {"model": TINY | {"texture_stem": None}})
     with pytest.raises(ValueError, match="the recipe has no texture stem"):
         train(plain, data, data / "plain", bank=data / "bank", device="cpu", progress=False)
