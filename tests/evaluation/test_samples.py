@@ -76,7 +76,8 @@ def test_moved_masks_take_the_place_of_those_on_disk(painted_whole: Path) -> Non
     for sample in data.generators["top"]:
         assert sample.mask is not None and sample.real is not None and sample.mask.dtype == np.float32
         assert 0.02 < (sample.mask > 0.5).mean() < 0.4
-        expected = sample.real + sample.mask[..., None].astype(float) * (255.0 - 2 * sample.real)
+        real = sample.real.astype(float)
+        expected = real + sample.mask[..., None].astype(float) * (255 - 2 * real)
         assert np.array_equal(sample.fake, expected.round())
         assert np.array_equal(sample.true_map, fakeness_map(sample.real, sample.fake))
 
