@@ -18,14 +18,14 @@ def evaluation(*probabilities: float) -> Evaluation:
 
 
 def test_photos_of_any_size_go_through_in_tiles(tmp_path: Path) -> None:
-    save(tmp_path / "photos" / "wide.png", noise(40, 400))
+    save(tmp_path / "photos" / "wide.png", noise(40, 800))
     save(tmp_path / "photos" / "small.png", noise(24, 32))
     model, seen = StubModel().eval(), []
-    predictor = ModelPredictor(model, "stub", tile=128)  # type: ignore[arg-type]
+    predictor = ModelPredictor(model, "stub", tile=256)  # type: ignore[arg-type]
     result = evaluate_photos(predictor, read_photos([tmp_path / "photos"]), progress=lambda *at: seen.append(at))
     assert [photo.name for photo in result.photos] == ["photos/small.png", "photos/wide.png"]
     assert model.sizes[0] == (1, 3, 24, 32) and len(model.sizes) > 4
-    assert max(max(size[-2:]) for size in model.sizes) == 128
+    assert max(max(size[-2:]) for size in model.sizes) == 256
     assert seen == [(1, 2), (2, 2)]
 
 
