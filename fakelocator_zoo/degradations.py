@@ -6,8 +6,10 @@ Evaluation applies them to real and fake images alike, so that no history names 
 from __future__ import annotations
 
 import io
+import math
 import zlib
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import partial
 
 import numpy as np
@@ -72,13 +74,37 @@ def degradation(name: str, strength: float) -> Degradation:
     (4, 3, 3)
 
     Raises:
-        ValueError: for an unknown name, or a strength out of range.
+        ValueError: for an unknown name (the nearest is suggested), or a strength out of range.
     """
     if name not in DEGRADATIONS:
-        raise ValueError(f"unknown degradation {name!r}; take one of {', '.join(DEGRADATIONS)}")
+        close = get_close_matches(name, DEGRADATIONS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"take one of {', '.join(DEGRADATIONS)}"
+        raise ValueError(f"unknown degradation {name!r}; {hint}")
     degrade = DEGRADATIONS[name]
     degrade(np.zeros((1, 1, 3), np.uint8), strength)  # a strength out of range fails here, not at the first photo
     return partial(_degrade, degrade, strength)
+
+
+def parse_degradation(text: str) -> tuple[str, float]:
+    """What :func:`degradation` takes, from ``NAME=STRENGTH``.
+
+    >>> parse_degradation("jpeg=75")
+    ('jpeg', 75.0)
+
+    Raises:
+        ValueError: where the text is no such pair, or its strength no finite number; names and ranges are checked
+            by :func:`degradation`.
+    """
+    name, equals, strength = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise ValueError(f"{text!r} is no degradation with its strength; write it as {text or 'jpeg'}=STRENGTH")
+    try:
+        value = float(strength)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"the strength of {name!r} must be a number, got {strength!r}; write it like jpeg=75")
+    return name, value
 
 
 def _degrade(degrade: Callable[[np.ndarray, float], np.ndarray], strength: float, image: np.ndarray) -> np.ndarray:

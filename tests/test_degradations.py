@@ -5,7 +5,15 @@ import pytest
 from PIL import Image, ImageFilter
 from scipy.ndimage import gaussian_filter
 
-from fakelocator_zoo.degradations import DEGRADATIONS, blur, degradation, downscale, jpeg, noise
+from fakelocator_zoo.degradations import (
+    DEGRADATIONS,
+    blur,
+    degradation,
+    downscale,
+    jpeg,
+    noise,
+    parse_degradation,
+)
 
 
 @pytest.fixture
@@ -65,7 +73,8 @@ def test_downscale_gives_a_smaller_image(image, factor, expected):
 @pytest.mark.parametrize(
     ("name", "strength", "message"),
     [
-        ("sepia", 1, "unknown degradation 'sepia'"),
+        ("sepia", 1, "unknown degradation 'sepia'; take one of jpeg, blur"),
+        ("downsample", 0.5, "unknown degradation 'downsample'; did you mean 'downscale'?"),
         ("jpeg", 0, "1..100"),
         ("jpeg", 101, "1..100"),
         ("blur", -1, "not be negative"),
@@ -77,6 +86,30 @@ def test_downscale_gives_a_smaller_image(image, factor, expected):
 def test_a_bad_degradation_is_refused_before_the_first_photo(name, strength, message):
     with pytest.raises(ValueError) as error:
         degradation(name, strength)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("jpeg=75", ("jpeg", 75.0)), (" downscale = 5e-1", ("downscale", 0.5)), ("x=1", ("x", 1.0))]
+)
+def test_a_degradation_is_written_with_its_strength(text, expected):
+    assert parse_degradation(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("blur", "'blur' is no degradation with its strength; write it as blur=STRENGTH"),
+        ("", "write it as jpeg=STRENGTH"),
+        ("blur=", "the strength of 'blur' must be a number, got ''"),
+        ("blur=much", "the strength of 'blur' must be a number, got 'much'"),
+        ("noise=nan", "must be a number, got 'nan'"),
+        ("blur=inf", "must be a number, got 'inf'"),
+    ],
+)
+def test_what_is_no_degradation_with_its_strength_is_told(text, message):
+    with pytest.raises(ValueError) as error:
+        parse_degradation(text)
     assert message in str(error.value)
 
 

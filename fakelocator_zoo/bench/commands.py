@@ -14,7 +14,7 @@ def bench(
     tables: Annotated[
         list[str] | None,
         typer.Argument(
-            help="generators, cross-attribute, cross-generator, clustering-scale, robustness, "
+            help="generators, cross-attribute, cross-generator, in-domain, clustering-scale, robustness, "
             "ablation, speed, controls, demo; default: all.",
             show_default=False,
         ),

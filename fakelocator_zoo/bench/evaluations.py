@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,25 @@ def true_mask_cells(condition: str, data: EvaluationSet) -> list[Cell]:
     """One cell for each generator: the truth itself as a located map, the ceiling."""
     parts = {name: part for name, part in _parts(data).items() if name != PHOTOS}
     return _cells(condition, TRUE_MASK, {}, parts, evaluate_true_mask)
+
+
+def evaluation_result(condition: str, name: str, evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation, or a part of one, as the result of a cell; :func:`evaluations` reads it."""
+    return {
+        "condition": condition,
+        "predictor": name,
+        "paired": evaluation.paired,
+        "generators": list(evaluation.generators),
+        "fakes": [asdict(fake) for fake in evaluation.fakes],
+        "photos": [asdict(photo) for photo in evaluation.photos],
+        "failures": list(evaluation.failures),
+    }
+
+
+def set_paths(data: EvaluationSet) -> list[Path]:
+    """The files of a set, for the settings of a cell."""
+    files = [each for samples in data.generators.values() for each in samples.files]
+    return [*data.photos.paths, *(path for each in files for path in (each.fake, each.real, each.mask) if path)]
 
 
 def evaluations(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Evaluation]]:
@@ -108,7 +128,7 @@ def _cells(
     return [
         Cell(
             f"{condition}/{name}/{part}",
-            {**settings, "condition": condition, "files": files_digest(_paths(data))},
+            {**settings, "condition": condition, "files": files_digest(set_paths(data))},
             partial(_compute, condition, name, data, score),
         )
         for part, data in parts.items()
@@ -118,18 +138,4 @@ def _cells(
 def _compute(
     condition: str, name: str, data: EvaluationSet, score: Callable[[EvaluationSet], Evaluation]
 ) -> dict[str, Any]:
-    evaluation = score(data)
-    return {
-        "condition": condition,
-        "predictor": name,
-        "paired": evaluation.paired,
-        "generators": list(evaluation.generators),
-        "fakes": [asdict(fake) for fake in evaluation.fakes],
-        "photos": [asdict(photo) for photo in evaluation.photos],
-        "failures": list(evaluation.failures),
-    }
-
-
-def _paths(data: EvaluationSet) -> list[Any]:
-    files = [each for samples in data.generators.values() for each in samples.files]
-    return [*data.photos.paths, *(path for each in files for path in (each.fake, each.real, each.mask) if path)]
+    return evaluation_result(condition, name, score(data))

@@ -21,6 +21,7 @@ TABLES: dict[str, str] = {
     "generators": "generators",
     "cross-attribute": "cross_attribute",
     "cross-generator": "cross_generator",
+    "in-domain": "in_domain",
     "clustering-scale": "clustering_scale",
     "robustness": "robustness",
     "ablation": "ablation",

@@ -19,7 +19,7 @@ from fakelocator_zoo.generators.bank import endless_batches, load_generator, tra
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.model_files import compact, read_tensors, write_folder
 from fakelocator_zoo.training.recipe import DataRecipe, LossRecipe, OptimisationRecipe, Recipe
-from fakelocator_zoo.training.task import FakeLocatorTask
+from fakelocator_zoo.training.task import FakeLocatorTask, TrainingBatch
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -70,11 +70,19 @@ def train_short(task: FakeLocatorTask, photos: Sequence[Path], device: str | tor
     All chance of a batch comes from the recipe's seed and the step: networks see the very same batches,
     whatever else they draw.
     """
+    recipe, batch_size = task.recipe, task.recipe.optimisation.batch_size
+    crops = PhotoCrops(photos, recipe.data.size, 512 * batch_size, seed=recipe.seed)
+    batches = endless_batches(crops, batch_size, device)
+    train_on(task, lambda step: task.make_batch(next(batches), step), device)
+
+
+def train_on(
+    task: FakeLocatorTask, make_batch: Callable[[int], TrainingBatch], device: str | torch.device = "cpu"
+) -> None:
+    """Train ``task.model`` in place, as the task's recipe says, on the batches that ``make_batch(step)`` gives."""
     recipe = task.recipe
     options = recipe.optimisation
     task.to(device).train()
-    crops = PhotoCrops(photos, recipe.data.size, 512 * options.batch_size, seed=recipe.seed)
-    batches = endless_batches(crops, options.batch_size, device)
     steps = options.texture_steps + options.steps
     optimizer = torch.optim.AdamW(
         [parameter for parameter in task.model.parameters() if parameter.requires_grad],
@@ -88,7 +96,7 @@ def train_short(task: FakeLocatorTask, photos: Sequence[Path], device: str | tor
     for step in range(steps):
         torch.manual_seed((recipe.seed + 1) * 1_000_003 + step)
         with torch.no_grad():
-            batch = task.make_batch(next(batches), step)
+            batch = make_batch(step)
         loss = task.training_losses(batch, step)["loss"]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

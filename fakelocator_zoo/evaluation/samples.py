@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from fakelocator_zoo.data.pairs import match_pairs
 from fakelocator_zoo.data.photos import IMAGE_SUFFIXES, list_images
 from fakelocator_zoo.degradations import Degradation
 from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.generators.regions import off_centre_mask
 from fakelocator_zoo.inference.images import ImageError, read_image
 
 T = TypeVar("T")
@@ -49,21 +52,30 @@ class SampleFiles:
     fake: Path
     real: Path | None = None
     mask: Path | None = None
+    off_centre: int | None = None  #: seed of a generated mask in place of a file; the sample's name enters it
 
     def read(self, degrade: Degradation | None = None) -> Sample:
         """Read and degrade; with a mask the fake is real + mask * (fake - real), rounded to 8 bits.
 
         Raises:
-            ImageError: where a file cannot be read, or sizes differ.
+            ImageError: where a file cannot be read, sizes differ, or a generated mask lies where nothing was painted.
         """
         fake = read_image(self.fake)
         real = None if self.real is None else _read_like(self.real, self.fake, fake.shape)
         mask = None
         if self.mask is not None:
             mask = _read_like(self.mask, self.fake, fake.shape).mean(axis=-1, dtype=np.float64) / 255
+        elif self.off_centre is not None:
+            seed = zlib.crc32(f"{self.off_centre}/{self.name}".encode())
+            mask = off_centre_mask(fake.shape[0], fake.shape[1], seed).numpy().astype(np.float64)
         if real is not None and mask is not None:
             blended = real + mask[..., None] * (fake.astype(np.float64) - real)
             fake = blended.round().clip(0, 255).astype(np.uint8)
+            if self.off_centre is not None and np.array_equal(fake, real):
+                raise ImageError(
+                    f"{self.fake} is as real as {self.real} where its mask was moved to; moved masks need fakes that "
+                    "were painted as a whole"
+                )
         true_map = np.ones(fake.shape[:2], np.float32) if real is None else fakeness_map(real, fake)
         if degrade is not None:
             fake = degrade(fake)
@@ -116,7 +128,12 @@ class EvaluationSet:
 
 
 def read_pairs(
-    folder: str | Path, *, masks: str | Path | None = None, limit: int | None = None, degrade: Degradation | None = None
+    folder: str | Path,
+    *,
+    masks: str | Path | None = None,
+    off_centre: int | None = None,
+    limit: int | None = None,
+    degrade: Degradation | None = None,
 ) -> EvaluationSet:
     """Pairs matched by name: ``real/`` beside ``fake/<generator>/``, or ``fake/`` with the images of one generator.
 
@@ -124,15 +141,20 @@ def read_pairs(
         folder: holds ``real`` and ``fake``, and ``mask`` where fakes are to be blended in.
         masks: folder of grey masks of the same names, 255 = fake; None takes ``folder/mask`` if it is there.
             With masks a fake is real + mask * (fake - real).
+        off_centre: seed of masks that are generated away from the centre, in place of those on disk: position then
+            says nothing of what was painted. The fakes must be painted as a whole.
         limit: pairs of each generator, spread evenly over the names; None takes all.
         degrade: applied to real and fake alike, after blending; see :mod:`fakelocator_zoo.degradations`.
 
     Raises:
         FileNotFoundError: where a folder is missing or holds no image.
-        ValueError: where nothing matches, one folder has two images of one name, or ``limit`` is below 1.
+        ValueError: where nothing matches, one folder has two images of one name, ``limit`` is below 1, or both
+            ``masks`` and ``off_centre`` are given.
     """
     folder = Path(folder)
-    if masks is None and (folder / "mask").is_dir():
+    if masks is not None and off_centre is not None:
+        raise ValueError("masks are either read or generated; give masks or off_centre")
+    if masks is None and off_centre is None and (folder / "mask").is_dir():
         masks = folder / "mask"
     unmatched: dict[Path, None] = {}
     by_name = _masks_by_name(folder / "real", masks, unmatched)
@@ -145,7 +167,8 @@ def read_pairs(
         for pair in pairs:
             name = _name(pair.real, folder / "real")
             if by_name is None or name in by_name:
-                files.append(SampleFiles(name, pair.fake, pair.real, None if by_name is None else by_name[name]))
+                mask = None if by_name is None else by_name[name]
+                files.append(SampleFiles(name, pair.fake, pair.real, mask, off_centre))
             else:
                 unmatched.update(dict.fromkeys(pair))
         files = _spread(files, limit)
@@ -186,6 +209,30 @@ def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degrada
     return EvaluationSet(
         Photos({f"real/{_name(path, real)}": path for path in photos}, degrade), generators, paired=False
     )
+
+
+def read_photos(
+    folders: Sequence[str | Path], *, limit: int | None = None, degrade: Degradation | None = None
+) -> Photos:
+    """Real photos anywhere below the folders, each once, named by their path from the folder above all of these.
+
+    Args:
+        limit: photos of each folder, spread evenly over the names; None takes all.
+        degrade: applied to every photo.
+
+    Raises:
+        FileNotFoundError: where a folder is missing or holds no image.
+        ValueError: where no folder is given, or ``limit`` is below 1.
+    """
+    if not folders:
+        raise ValueError("no folder of photos given")
+    found = {
+        Path(folder).resolve() / path.relative_to(folder): None
+        for folder in folders
+        for path in _spread(list_images([folder]), limit)
+    }
+    above = Path(os.path.commonpath([Path(folder).resolve().parent for folder in folders]))
+    return Photos({path.relative_to(above).as_posix(): path for path in found}, degrade)
 
 
 def _generator_folders(fake: Path) -> dict[str, Path]:

@@ -1,7 +1,7 @@
-"""Intervals by bootstrap over images, and the statistics of a decision.
+"""Intervals by bootstrap over images, that of a share, and the statistics of a decision.
 
 An image is drawn as a whole: where several fakes come from one photo, a draw takes all of them or none, so that
-their likeness does not pass for certainty. Intervals are percentiles; the same seed gives the same numbers.
+their likeness does not pass for certainty. Bootstrap intervals are percentiles; the same seed gives the same numbers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest
 
 LEVEL, DRAWS = 0.95, 2000
 #: From this fake probability on an image is called fake.
@@ -58,6 +59,20 @@ def bootstrap_interval(values: np.ndarray, *, level: float = LEVEL, draws: int =
     if not len(rows):
         return Interval(np.nan, np.nan, np.nan, 0)
     return _interval(mean, (rows.shape[1],), int(there.sum()), level, draws, seed)
+
+
+def proportion_interval(hits: int, count: int, *, level: float = LEVEL) -> Interval:
+    """``hits`` of ``count`` as a share, with Wilson's interval, which is not empty where nothing or all was hit.
+
+    Raises:
+        ValueError: where ``hits`` lies outside 0..``count``.
+    """
+    if not 0 <= hits <= count:
+        raise ValueError(f"hits must lie in 0..{count}, got {hits}")
+    if not count:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    low, high = binomtest(hits, count).proportion_ci(level, method="wilson")
+    return Interval(hits / count, float(low), float(high), count)
 
 
 def paired_difference(

@@ -10,7 +10,8 @@ from fakelocator_zoo.evaluation.results import DECISION_METRICS, MAP_METRICS
 from fakelocator_zoo.model_files import CARD, write_whole
 
 OPEN, CLOSE = "<!-- evaluation -->", "<!-- /evaluation -->"
-_HEADING = "### "
+#: How a report starts; the title comes after it.
+HEADING = "### "
 
 #: What :meth:`~fakelocator_zoo.evaluation.results.Evaluation.summary` gives.
 Summary = Mapping[str, Any]
@@ -22,7 +23,7 @@ def markdown_report(title: str, summaries: Sequence[Summary]) -> str:
     Args:
         title: of the set and the condition, one line.
     """
-    return f"{_HEADING}{title}\n\n{markdown_tables(summaries)}"
+    return f"{HEADING}{title}\n\n{markdown_tables(summaries)}"
 
 
 def markdown_tables(summaries: Sequence[Summary]) -> str:
@@ -164,8 +165,8 @@ def read_card(folder: str | Path) -> tuple[str, str, str]:
 
 def _reports(text: str) -> dict[str, str]:
     """Title -> report; what stands above the first heading is none and is dropped."""
-    pieces = ("\n" + text).split("\n" + _HEADING)[1:]
-    return {piece.split("\n", 1)[0]: f"{_HEADING}{piece.strip()}\n\n" for piece in pieces}
+    pieces = ("\n" + text).split("\n" + HEADING)[1:]
+    return {piece.split("\n", 1)[0]: f"{HEADING}{piece.strip()}\n\n" for piece in pieces}
 
 
 def _by_generator(what: str, summaries: Sequence[Summary], metrics: Mapping[str, str]) -> str:

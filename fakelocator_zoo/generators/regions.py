@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -9,6 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SHAPES = ("blob", "ellipse", "box", "half", "whole")
+#: Shares of the image between which an off-centre mask covers pixels, and the most of it that lies in the centre.
+OFF_CENTRE_AREA, OFF_CENTRE_INSIDE = (0.03, 0.35), 0.4
+#: The centre of an image: the ellipse around its middle that holds half of it, as a share of its half sides.
+CENTRE_RADIUS = math.sqrt(2 / math.pi)
+# Off-centre masks are drawn at this side, whatever the image's, so many at once; one in eight or so is taken.
+_GRID, _DRAWN = 64, 16
 
 
 def random_masks(
@@ -53,6 +60,34 @@ def random_masks(
     choice = torch.randint(len(shapes), (batch,), generator=generator, device=device)
     masks = (stacked[choice, torch.arange(batch, device=device)] > 0).float()
     return soften(masks, float(torch.randint(0, 4, (1,), generator=generator, device=device)))
+
+
+def off_centre_mask(height: int, width: int, seed: int) -> Tensor:
+    """A soft mask (H, W) in [0, 1] away from the image's centre: a blob, a corner, a side, a piece of background.
+
+    It covers 3 % to 35 % of the image (mask > 0.5), and at most two fifths of it lie in the ellipse around the
+    middle that holds half of the image, so that who guesses the centre does worse than who guesses nothing.
+    The same seed gives the same mask, at any size.
+    """
+    grid = _off_centre_grid(seed)
+    return F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)[0, 0]
+
+
+@functools.lru_cache(maxsize=1024)
+def _off_centre_grid(seed: int) -> Tensor:
+    """The mask (1, 1, 64, 64) that :func:`off_centre_mask` enlarges."""
+    random = torch.Generator().manual_seed(seed)
+    side = torch.linspace(-1, 1, _GRID)
+    centre = (side[:, None].square() + side.square() < CENTRE_RADIUS**2).float()
+    # A little narrower than promised, for what another size rounds.
+    low, high = OFF_CENTRE_AREA[0] + 0.005, OFF_CENTRE_AREA[1] - 0.01
+    while True:
+        masks = random_masks(_DRAWN, _GRID, _GRID, generator=random, shapes=("blob", "ellipse", "box", "half"))
+        areas = (masks > 0.5).float().mean(dim=(1, 2, 3))
+        inside = (masks * centre).sum(dim=(1, 2, 3)) / masks.sum(dim=(1, 2, 3)).clamp_min(1e-6)
+        taken = (areas >= low) & (areas <= high) & (inside <= OFF_CENTRE_INSIDE)
+        if bool(taken.any()):
+            return masks[taken][:1]
 
 
 def soften(masks: Tensor, sigma: float) -> Tensor:

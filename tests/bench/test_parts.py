@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from fakelocator_zoo.bench import runtimes
-from fakelocator_zoo.bench.controls import CONTROLS, ControlSamples, half_and_back, pasted
+from fakelocator_zoo.bench.controls import CONTROLS, QUALITIES, Control, ControlSamples, half_and_back, pasted
 from fakelocator_zoo.bench.evaluations import difference, shown
 from fakelocator_zoo.bench.fft_peaks import fft_peaks_map
 from fakelocator_zoo.bench.footprint import footprint
 from fakelocator_zoo.bench.html import html_page
 from fakelocator_zoo.bench.report import text_columns
 from fakelocator_zoo.bench.timing import count_gflop, interleaved_seconds, quartiles
+from fakelocator_zoo.degradations import jpeg
 from fakelocator_zoo.evaluation.results import MAP_METRICS, Evaluation, ScoredFake
 from fakelocator_zoo.evaluation.samples import read_pairs
 from fakelocator_zoo.evaluation.statistics import Interval
@@ -48,15 +49,29 @@ def test_figures_are_shown_with_their_interval():
 
 def test_controls_change_the_region_alone(bench_data):
     files = read_pairs(bench_data / "pairs").generators["dark"].files
-    for change in CONTROLS.values():
-        sample = ControlSamples(files, change)[0]
+    for control in (each for each in CONTROLS.values() if each.everywhere is None):
+        sample = ControlSamples(files, control)[0]
         inside = sample.mask > 0.5
         assert sample.true_map[inside].mean() > 0.004 and sample.true_map[~inside].max() == 0
 
 
+def test_photos_compressed_twice_are_so_in_the_region_or_everywhere(bench_data):
+    files = read_pairs(bench_data / "pairs").generators["dark"].files
+    region, everywhere = (ControlSamples(files, each)[0] for each in CONTROLS.values() if each.everywhere is not None)
+    first, second = QUALITIES
+    real, inside = region.real, region.mask > 0.5
+    once, twice = jpeg(real, second), jpeg(jpeg(real, first), second)
+    np.testing.assert_array_equal(everywhere.fake, twice)
+    # Blocks of JPEG away from the region's border: compressed twice inside, once outside.
+    far_inside, far_outside = np.s_[32, 32], np.s_[:8, :8]
+    assert inside[far_inside] and not inside[far_outside].any()
+    np.testing.assert_array_equal(region.fake[far_outside], once[far_outside])
+    assert not np.array_equal(region.fake[inside], once[inside])
+
+
 def test_a_pasted_region_comes_from_the_next_photo(bench_data):
     files = read_pairs(bench_data / "pairs").generators["dark"].files
-    samples = ControlSamples(files, pasted)
+    samples = ControlSamples(files, Control(pasted))
     inside = samples[1].mask > 0.5
     np.testing.assert_array_equal(samples[0].fake[inside], samples[1].real[inside])
     last = samples[len(files) - 1]

@@ -151,6 +151,7 @@ def test_speed_stands_beside_unet_and_the_bare_encoder(options, monkeypatch):
         ("controls", "pairs/real and pairs/mask"),
         ("cross-generator", "--data"),
         ("cross-attribute", "give"),
+        ("in-domain", "--data a folder with pairs/"),
     ],
 )
 def test_a_table_without_its_data_is_skipped(options, table, sentence):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import fakelocator_zoo
 from fakelocator_zoo import cli
 from fakelocator_zoo.evaluation.tables import CLOSE, OPEN
-from tests.inference.stubs import StubModel
+from tests.inference.stubs import StubModel, noise
 
 runner = CliRunner()
 PREDICTORS = ["fakelocator_mobilenetv4_conv_small.open", "constant", "centred Gaussian", "high-pass", "true mask"]
@@ -77,6 +77,83 @@ def test_jpeg_changes_what_the_model_sees(pairs: Path, tmp_path: Path) -> None:
     assert plain[4] == compressed[4], "the truth stays as it was"
 
 
+def test_jpeg_is_short_for_a_degradation(pairs: Path, tmp_path: Path) -> None:
+    short, long = (
+        json.loads(evaluate("--pairs", pairs, "--json", "--out", tmp_path / "out", *more)[1])
+        for more in (("--jpeg", 30), ("--degrade", "jpeg=30"))
+    )
+    assert short["predictors"] == long["predictors"]
+    assert short["title"] == long["title"] == "Pairs in `pairs`, JPEG 30"
+    assert short["degrade"] == long["degrade"] == {"name": "jpeg", "strength": 30.0}
+
+
+def test_real_and_fake_are_degraded_as_the_title_says(pairs: Path, tmp_path: Path) -> None:
+    code, stdout, stderr = evaluate(
+        "--pairs", pairs, "--degrade", "downscale=0.5", "--limit", 2, "--json", "--out", tmp_path / "out"
+    )
+    assert code == 0, stderr
+    result = json.loads(stdout)
+    assert result["title"] == "Pairs in `pairs`, at most 2 of each generator, downscale 0.5"
+    assert (result["degrade"], result["jpeg"]) == ({"name": "downscale", "strength": 0.5}, None)
+
+
+def test_moved_masks_make_knowing_the_centre_worth_nothing(pairs: Path, tmp_path: Path) -> None:
+    for generator in ("left", "top"):
+        for index, name in enumerate("abcdef"):
+            Image.fromarray(255 - noise(24, 32, seed=index)).save(pairs / "fake" / generator / f"{name}.png")
+    code, stdout, stderr = evaluate("--pairs", pairs, "--off-centre", 3, "--json", "--out", tmp_path / "out")
+    assert code == 0, stderr
+    result = json.loads(stdout)
+    assert (result["title"], result["off_centre"]) == ("Pairs in `pairs`, masks off the centre (seed 3)", 3)
+    figures = {each["predictor"]: each["overall"]["pixel_auc"]["mean"] for each in result["predictors"]}
+    assert figures["centred Gaussian"] <= 0.5 and figures["true mask"] == 1.0
+
+
+# Real photos alone
+
+
+def test_photos_alone_give_the_rate_of_false_alarms_and_the_worst(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for index, brightness in enumerate((60, 100)):  # the stub calls fake what is bright somewhere
+        dark = np.full((24, 32, 3), brightness, np.uint8)
+        Image.fromarray(dark).save(whole / "real" / "one" / f"dark{index}.png")
+    code, stdout, stderr = evaluate("--photos", whole / "real", "--photos", whole / "fake", "--out", out)
+    assert code == 0, stderr
+    assert "11 of 13 real photos called fake, from fake probability 0.5 on: rate 0.846" in " ".join(stdout.split())
+    alarms = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["false_alarms"]
+    assert (alarms["photos"], alarms["called_fake"], len(alarms["worst"])) == (13, 11, 10)
+    rate = alarms["false_positive_rate"]
+    # Wilson's formula by hand.
+    z, n, p = 1.959964, 13, 11 / 13
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    assert (rate["low"], rate["high"]) == pytest.approx((middle - reach, middle + reach), abs=1e-5)
+    probabilities = [each["fake_probability"] for each in alarms["worst"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    report = (out / "evaluation.md").read_text(encoding="utf-8")
+    assert report.startswith("### Photos in `real` and `fake`\n") and "| fake/gan/" in report
+    assert len(list(csv.DictReader((out / "images.csv").open(encoding="utf-8")))) == 13
+    assert not (out / "sheet.png").exists()
+
+
+def test_a_broken_photo_is_named_and_the_rest_is_scored(whole: Path, tmp_path: Path) -> None:
+    (whole / "real" / "one" / "0.png").write_bytes(b"no image")
+    code, stdout, stderr = evaluate("--photos", whole / "real", "--json", "--out", tmp_path / "out")
+    assert code == 1 and json.loads(stdout)["false_alarms"]["photos"] == 4
+    assert "0.png is not an image" in stderr and "4 photos and 0 fakes scored, 1 failed" in stderr
+
+
+def test_a_card_gets_the_rate_of_false_alarms(whole: Path, tmp_path: Path) -> None:
+    model = tmp_path / "mine.open"
+    model.mkdir()
+    (model / "README.md").write_text("# mine\n", encoding="utf-8")
+    for _ in range(2):
+        code, _, stderr = evaluate("--photos", whole / "real", "--card", model, "--out", tmp_path / "out")
+        assert code == 0, stderr
+    text = (model / "README.md").read_text(encoding="utf-8")
+    assert text.count("### Photos in `real`") == 1 and "of 5 real photos called fake" in text
+
+
 def test_a_broken_file_is_listed_at_the_end_and_the_rest_is_scored(pairs: Path, tmp_path: Path) -> None:
     (pairs / "fake" / "top" / "e.png").write_bytes(b"no image")
     code, stdout, stderr = evaluate("--pairs", pairs, "--json", "--out", tmp_path / "out")
@@ -118,9 +195,19 @@ def test_the_card_of_a_model_gets_the_tables_of_this_model(pairs: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "either --pairs or --whole"),
+        ((), "either --pairs or --whole, or --photos alone"),
+        (("--pairs", "P", "--photos", "F"), "--photos alone"),
+        (("--photos", "F", "--masks", "M"), "a photo is real, so they have no masks"),
+        (("--photos", "F", "--off-centre", "0"), "moves the masks of pairs"),
+        (("--whole", "W", "--off-centre", "0"), "moves the masks of pairs"),
+        (("--pairs", "P", "--off-centre", "0", "--masks", "M"), "either read or generated"),
+        (("--pairs", "P", "--off-centre", "-1"), "--off-centre"),
+        (("--pairs", "P", "--jpeg", "75", "--degrade", "blur=1"), "--jpeg is short for --degrade jpeg=QUALITY"),
+        (("--pairs", "P", "--degrade", "jpg=75"), "unknown degradation 'jpg'; did you mean 'jpeg'?"),
+        (("--pairs", "P", "--degrade", "blur"), "write it as blur=STRENGTH"),
+        (("--pairs", "P", "--degrade", "jpeg=0"), "JPEG quality must lie in 1..100"),
         (("--pairs", "P", "--whole", "W"), "either --pairs or --whole"),
-        (("--whole", "W", "--masks", "M"), "has no masks"),
+        (("--whole", "W", "--masks", "M"), "so they have no masks"),
         (("--pairs", "P", "--card", "C", "--model", "m"), "leave --model and --attention out"),
         (("--pairs", "P", "--card", "C", "--attention", "face"), "leave --model and --attention out"),
         (("--pairs", "P", "--limit", "0"), "--limit"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fakelocator_zoo.degradations import degradation
-from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_pairs, read_whole
+from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_pairs, read_photos, read_whole
 from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.inference.images import ImageError
 from tests.evaluation.conftest import NAMES, SIZE, save
@@ -55,6 +55,74 @@ def test_a_mask_blends_the_fake_into_its_photo(pairs: Path, place: str) -> None:
     assert np.array_equal(sample.true_map, fakeness_map(sample.real, sample.fake))
     assert sample.mask is not None and sample.mask[0, ::8].tolist() == pytest.approx([1, 0.4, 0, 0])
     assert np.array_equal(sample.painted(0.05), soft > 127)
+
+
+@pytest.fixture
+def painted_whole(pairs: Path) -> Path:
+    """``pairs`` with fakes that differ everywhere, and central masks on disk of all photos but one."""
+    for generator in ("left", "top"):
+        for index, name in enumerate(NAMES):
+            save(pairs / "fake" / generator / f"{name}.png", 255 - noise(*SIZE, seed=index))
+    centre = np.zeros(SIZE, np.uint8)
+    centre[8:16, 10:22] = 255
+    for name in NAMES[1:]:
+        save(pairs / "mask" / f"{name}.png", centre)
+    return pairs
+
+
+def test_moved_masks_take_the_place_of_those_on_disk(painted_whole: Path) -> None:
+    data = read_pairs(painted_whole, off_centre=0)
+    assert data.photos.names == NAMES and not data.unmatched
+    for sample in data.generators["top"]:
+        assert sample.mask is not None and sample.real is not None and sample.mask.dtype == np.float32
+        assert 0.02 < (sample.mask > 0.5).mean() < 0.4
+        real = sample.real.astype(float)
+        expected = real + sample.mask[..., None].astype(float) * (255 - 2 * real)
+        assert np.array_equal(sample.fake, expected.round())
+        assert np.array_equal(sample.true_map, fakeness_map(sample.real, sample.fake))
+
+
+def test_a_moved_mask_depends_on_name_and_seed_alone(painted_whole: Path) -> None:
+    one, other = (read_pairs(painted_whole, off_centre=seed) for seed in (0, 1))
+    again = read_pairs(painted_whole, off_centre=0, limit=3)
+    mask = one.generators["left"][0].mask
+    assert np.array_equal(mask, one.generators["top"][0].mask)
+    assert np.array_equal(mask, again.generators["left"][0].mask)
+    assert not np.array_equal(mask, one.generators["left"][1].mask)
+    assert not np.array_equal(mask, other.generators["left"][0].mask)
+
+
+def test_a_moved_mask_over_what_was_not_painted_is_told(painted_whole: Path) -> None:
+    save(painted_whole / "fake" / "top" / "c.png", noise(*SIZE, seed=2))
+    with pytest.raises(ImageError, match=r"c\.png is as real as .*moved masks need fakes that were painted as a whole"):
+        read_pairs(painted_whole, off_centre=0).generators["top"][2]
+
+
+def test_masks_are_read_or_moved(painted_whole: Path) -> None:
+    with pytest.raises(ValueError, match="masks or off_centre"):
+        read_pairs(painted_whole, masks=painted_whole / "mask", off_centre=0)
+
+
+def test_photos_of_several_folders_are_named_from_the_folder_above(whole: Path) -> None:
+    names = {
+        "real/one/0.png": noise(*SIZE, seed=0),
+        "fake/gan/1.png": noise(*SIZE, seed=11),
+    }
+    photos = read_photos([whole / "real", whole / "fake" / ".." / "fake"])
+    assert len(photos) == 11
+    for name, expected in names.items():
+        assert np.array_equal(photos[photos.names.index(name)], expected)
+    assert read_photos([whole / "real"]).names[0] == "real/one/0.png"
+    # A photo that is found twice is one photo.
+    assert read_photos([whole / "real", whole / "real" / "one"]).names == read_photos([whole / "real"]).names
+    assert len(read_photos([whole / "real", whole / "fake"], limit=2)) == 4
+    assert read_photos([whole / "real"], degrade=degradation("downscale", 0.5))[0].shape == (12, 16, 3)
+
+
+@pytest.mark.parametrize("folders", [[], ["nowhere"]])
+def test_photos_need_a_folder(folders: list[str]) -> None:
+    with pytest.raises((ValueError, FileNotFoundError), match="no folder|nowhere does not exist"):
+        read_photos(folders)
 
 
 def test_without_a_mask_the_threshold_says_what_is_painted(pairs: Path) -> None:

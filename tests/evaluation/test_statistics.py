@@ -14,6 +14,7 @@ from fakelocator_zoo.evaluation.statistics import (
     bootstrap_decision,
     bootstrap_interval,
     paired_difference,
+    proportion_interval,
     true_positive_rate,
 )
 
@@ -26,6 +27,23 @@ def scores(real: int, fake: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
 
 def unweighted(statistic, real, fake) -> float:
     return float(statistic(real, fake, np.ones((1, len(real))), np.ones((1, len(fake))))[0])
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 20), (3, 50), (7, 7)])
+def test_the_interval_of_a_share_is_wilsons(hits: int, count: int) -> None:
+    interval = proportion_interval(hits, count)
+    z, share = scipy.stats.norm.ppf(0.975), hits / count
+    # The ends are the shares whose own normal approximation just reaches what was observed.
+    for end in (interval.low, interval.high):
+        assert (share - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / count, abs=1e-9)
+    assert (interval.mean, interval.count) == (share, count) and interval.low <= share <= interval.high
+    assert interval.low < interval.high
+
+
+def test_a_share_of_nothing_is_undefined_and_more_than_all_is_refused() -> None:
+    assert np.isnan(proportion_interval(0, 0).mean)
+    with pytest.raises(ValueError, match=r"hits must lie in 0\.\.3, got 4"):
+        proportion_interval(4, 3)
 
 
 def test_the_interval_of_a_mean_is_that_of_scipy():

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -11,8 +12,9 @@ from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.generators.adversarial import train_generator
 from fakelocator_zoo.generators.bank import BANK, load_generator, save_generator, train_bank
 from fakelocator_zoo.generators.network import Generator, noisy_decoder
-from fakelocator_zoo.generators.regions import SHAPES, random_masks, soften
+from fakelocator_zoo.generators.regions import SHAPES, off_centre_mask, random_masks, soften
 from fakelocator_zoo.generators.synthesis import make_fakes
+from fakelocator_zoo.metrics import centred_gaussian_map, pixel_auc
 
 
 @pytest.mark.parametrize("name", BANK)
@@ -92,6 +94,25 @@ def test_regions_are_not_centred():
     share = masks.mean(dim=0)[0]
     corner = torch.stack([share[:8, :8], share[:8, -8:], share[-8:, :8], share[-8:, -8:]]).mean()
     assert corner > 0.35 * share[12:20, 12:20].mean(), "corners are painted too, or position would be learnt"
+
+
+@pytest.mark.parametrize("size", [(128, 128), (40, 56), (150, 100)])
+def test_who_guesses_the_centre_finds_no_off_centre_mask(size):
+    masks = [off_centre_mask(*size, seed).numpy() for seed in range(60)]
+    assert all(mask.shape == size and mask.min() >= 0 and mask.max() <= 1 for mask in masks)
+    assert all(0.03 <= (mask > 0.5).mean() <= 0.35 for mask in masks)
+    gaussian = centred_gaussian_map(*size)
+    assert max(pixel_auc(gaussian, mask > 0.5) for mask in masks) <= 0.5
+    share = np.mean([mask > 0.5 for mask in masks], axis=0)
+    quarters = [each.mean() for rows in np.array_split(share, 2) for each in np.array_split(rows, 2, axis=1)]
+    assert min(quarters) > 0.05, "no side is left out"
+
+
+def test_an_off_centre_mask_depends_on_its_seed_alone():
+    assert torch.equal(off_centre_mask(64, 64, 5), off_centre_mask(64, 64, 5))
+    assert not torch.equal(off_centre_mask(64, 64, 5), off_centre_mask(64, 64, 6))
+    large = off_centre_mask(128, 128, 5)[None, None]
+    assert (torch.nn.functional.avg_pool2d(large, 2)[0, 0] - off_centre_mask(64, 64, 5)).abs().mean() < 0.05
 
 
 def test_soften_keeps_a_full_mask_full():
