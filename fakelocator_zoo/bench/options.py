@@ -40,6 +40,7 @@ class BenchOptions:
     seed: int = 0
     device: str = "cpu"
     threads: int | None = None  #: of torch; none: its own choice
+    results: Path | None = None  #: where each table is written once more, as files of its own
     quick: bool = False  #: the smallest version of each table, to see that everything works
 
     def __post_init__(self) -> None:
@@ -65,6 +66,12 @@ class BenchOptions:
                 value = [without_folders(each) for each in value]
             described[name] = value.name if isinstance(value, Path) else value
         return described
+
+    def edited(self) -> list[Path]:
+        """The folders of generators in ``attributes``, each with ``real/`` and ``fake/``; none where it is absent."""
+        if self.attributes is None:
+            return []
+        return sorted(path for path in self.attributes.iterdir() if (path / "fake").is_dir())
 
     def photos(self) -> list[Path]:
         """At most :data:`MAX_PHOTOS` photos of ``faces``, spread evenly; what lies in a folder ``masks`` is none.

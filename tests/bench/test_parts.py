@@ -170,4 +170,4 @@ def test_the_peak_is_of_the_process_alone(tiny_folder):
 @pytest.mark.slow
 def test_a_process_that_fails_says_so():
     with pytest.raises(OSError, match="failed"):
-        footprint("unet", "no_such_encoder", 64)
+        footprint("unet", '{"encoder_name": "no_such_encoder"}', 64)
