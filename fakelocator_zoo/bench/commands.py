@@ -44,7 +44,7 @@ def bench(
         Path | None, typer.Option(help="Folder of generators for the short trainings. Default: a small one is trained.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Images of each generator.")] = 24,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each short training.")] = 150,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each short training.")] = 100,
     size: Annotated[int, typer.Option(min=32, help="Side of its images in pixels, even.")] = 96,
     seed: Annotated[int, typer.Option(help="Of weights, crops and fakes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",

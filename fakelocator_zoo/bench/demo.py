@@ -26,7 +26,7 @@ from fakelocator_zoo.inference.render import side_by_side
 PLACES = {"photo": "whole photo", "face": "face box"}
 #: Of the demo's pictures: the photo, the fake, the true and the located map; and their height in the gallery, which
 #: stands in a README and so is small.
-SHOWN, HEIGHT = 4, 176
+SHOWN, HEIGHT = 4, 144
 
 
 def cells(options: BenchOptions) -> list[Cell]:

@@ -35,7 +35,7 @@ class BenchOptions:
     rivals: tuple[str, ...] = ()  #: names of `bench.rivals`, `onnx:FILE` or `module:function`
     baseline: str | None = None  #: the predictor that the others are compared with; none: the first model
     limit: int = 24  #: images of each generator
-    steps: int = 150  #: of each short training
+    steps: int = 100  #: of each short training
     size: int = 96  #: side in pixels of the images of a short training
     seed: int = 0
     device: str = "cpu"
