@@ -174,7 +174,7 @@ def test_the_difference_of_two_decisions_is_that_of_a_plain_bootstrap(paired):
     fake_b = fake_b - 0.2
     rng = np.random.default_rng(3)
     drawn = []
-    for _ in range(1500):
+    for _ in range(500):
         real = rng.integers(0, 40, 40)
         fake = real if paired else rng.integers(0, 40, 40)
         sides = [
@@ -184,7 +184,7 @@ def test_the_difference_of_two_decisions_is_that_of_a_plain_bootstrap(paired):
         drawn.append(sides[0] - sides[1])
     ours = paired_decision_difference(auc, (real_a, fake_a), (real_b, fake_b), paired=paired, draws=4000)
     assert ours.mean == pytest.approx(unweighted(auc, real_a, fake_a) - unweighted(auc, real_b, fake_b))
-    assert (ours.low, ours.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.02)
+    assert (ours.low, ours.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.03)
     assert ours.count == 80
 
 
