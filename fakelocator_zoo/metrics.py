@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import mean_squared_error, structural_similarity
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 #: What :func:`psnr` gives for two equal maps, and at most: infinity would ruin every mean.
 MAX_PSNR = 100.0
@@ -42,7 +41,9 @@ def pixel_auc(predicted: np.ndarray, mask: np.ndarray) -> float:
         ValueError: where the mask is all fake or all real; such an image has no pixel AUC.
     """
     _check_both_kinds("pixel AUC", predicted, mask)
-    return float(roc_auc_score(mask.ravel(), predicted.ravel()))
+    fake, real = _counts_from_the_top(predicted, mask)
+    # Area under straight lines from threshold to threshold: a tie counts half.
+    return float(np.diff(real) @ (fake[1:] + fake[:-1]) / (2 * fake[-1] * real[-1]))
 
 
 def pixel_ap(predicted: np.ndarray, mask: np.ndarray) -> float:
@@ -56,7 +57,9 @@ def pixel_ap(predicted: np.ndarray, mask: np.ndarray) -> float:
         ValueError: where the mask is all fake or all real; such an image has no pixel AP.
     """
     _check_both_kinds("pixel AP", predicted, mask)
-    return float(average_precision_score(mask.ravel(), predicted.ravel()))
+    fake, real = _counts_from_the_top(predicted, mask)
+    precision = fake[1:] / (fake[1:] + real[1:])
+    return float(np.diff(fake) @ precision / fake[-1])
 
 
 def l1(predicted: np.ndarray, true: np.ndarray) -> float:
@@ -138,6 +141,24 @@ def high_pass_map(image: np.ndarray) -> np.ndarray:
 
 def _flat(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float64).ravel()
+
+
+def _counts_from_the_top(predicted: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fake and real pixels at or above each value of ``predicted``, from the highest down; both start with 0.
+
+    scikit-learn's curves give the same, at three times the time; on photos that is where an evaluation's time goes.
+
+    Raises:
+        ValueError: where a value is NaN, which has no place in an order.
+    """
+    values = predicted.ravel()
+    if np.isnan(values).any():
+        raise ValueError("a map that is ranked must not hold NaN; find out where it comes from")
+    order = np.argsort(values)[::-1]
+    ordered = values[order]
+    last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(values) - 1)  # of each run of equal values
+    fake = np.cumsum(mask.ravel()[order], dtype=np.int64)[last]
+    return np.append(0, fake), np.append(0, last + 1 - fake)
 
 
 def _check_both_kinds(what: str, predicted: np.ndarray, mask: np.ndarray) -> None:

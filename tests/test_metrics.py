@@ -4,6 +4,7 @@ import kornia.metrics
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fakelocator_zoo import metrics
 
@@ -55,6 +56,69 @@ def test_pixel_ap_by_hand():
 def test_pixel_ap_of_a_constant_is_the_share_of_fake_pixels():
     mask = np.arange(20).reshape(4, 5) < 3
     assert metrics.pixel_ap(np.ones((4, 5)), mask) == pytest.approx(3 / 20)
+
+
+@pytest.mark.parametrize("painted", [1, 1000, 4095])
+@pytest.mark.parametrize("levels", [1, 2, 10, 10**6])  # of few levels many pixels are tied, and of one all
+def test_pixel_scores_agree_with_scikit_learn(painted, levels):
+    rng = np.random.default_rng(painted)
+    predicted = (rng.random((64, 64)) * levels).round().astype(np.float32) / levels
+    predicted = np.zeros_like(predicted) if levels == 1 else predicted
+    mask = rng.permutation(4096).reshape(64, 64) < painted
+    expected = roc_auc_score(mask.ravel(), predicted.ravel()), average_precision_score(mask.ravel(), predicted.ravel())
+    assert (metrics.pixel_auc(predicted, mask), metrics.pixel_ap(predicted, mask)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_a_constant_ranks_nothing_to_the_last_digit(value):
+    mask = np.arange(35).reshape(5, 7) < 3
+    assert metrics.pixel_auc(np.full((5, 7), value, np.float32), mask) == 0.5
+
+
+@pytest.mark.parametrize("metric", [metrics.pixel_auc, metrics.pixel_ap])
+def test_a_map_with_nan_has_no_order(metric):
+    with pytest.raises(ValueError, match="must not hold NaN"):
+        metric(np.array([[0.5, np.nan]]), np.array([[True, False]]))
+
+
+@pytest.mark.parametrize(
+    ("metric", "predicted", "true", "expected"),
+    [
+        (metrics.coss, 0.2, 0.7, 1),  # one number points where another does
+        (metrics.coss, 0.0, 0.7, 0),
+        (metrics.coss, 0.0, 0.0, 1),
+        (metrics.pearson, 0.2, 0.7, 0),  # one number varies with nothing
+        (metrics.l1, 0.2, 0.7, 0.5),
+        (metrics.psnr, 0.0, 0.1, 20),
+        (metrics.psnr, 0.7, 0.7, metrics.MAX_PSNR),
+        (metrics.iinc, True, True, 0),
+        (metrics.iinc, True, False, 1 / 3),
+        (metrics.iinc, False, False, 0),
+        (metrics.pixel_accuracy, True, True, 1),
+        (metrics.pixel_accuracy, True, False, 0),
+    ],
+)
+def test_maps_of_one_pixel_by_hand(metric, predicted, true, expected):
+    assert metric(np.array([[predicted]]), np.array([[true]])) == pytest.approx(expected)
+
+
+def test_one_fake_pixel_by_hand():
+    predicted = np.array([[0.1, 0.9], [0.8, 0.2]])
+    mask = np.array([[False, False], [True, False]])
+    assert metrics.pixel_auc(predicted, mask) == pytest.approx(2 / 3)  # above two of three
+    assert metrics.pixel_ap(predicted, mask) == pytest.approx(1 / 2)  # the second from the top
+    assert metrics.coss(predicted, mask) == pytest.approx(0.8 / np.sqrt(0.01 + 0.81 + 0.64 + 0.04))
+
+
+def test_a_located_map_of_a_whole_fake_by_hand():
+    everywhere, half = np.ones((12, 12)), np.full((12, 12), 0.5)
+    assert metrics.coss(half, everywhere) == pytest.approx(1)  # not centred: any constant points there
+    assert metrics.pearson(half, everywhere) == 0
+    assert metrics.psnr(half, everywhere) == pytest.approx(10 * np.log10(4))
+    c1 = 0.01**2  # SSIM's; without variance only its first term is left
+    assert metrics.ssim(half, everywhere) == pytest.approx((2 * 0.5 + c1) / (0.25 + 1 + c1))
+    assert metrics.iinc(half >= 0.5, everywhere >= 0.5) == 0
+    assert metrics.pixel_accuracy(half >= 0.6, everywhere >= 0.6) == 0
 
 
 @pytest.mark.parametrize("painted", [1, 7, 29])

@@ -34,7 +34,7 @@ from fakelocator_zoo.training.recipe import Recipe
 from fakelocator_zoo.training.task import FakeLocatorTask, TrainingBatch
 
 FIGURES = {"pixel_auc": "pixel AUC", "coss": "COSS", "pearson": "Pearson", "auc": "AUC"}
-COMPARED = {"pixel_auc": "Δ pixel AUC", "coss": "Δ COSS"}
+COMPARED = {"pixel_auc": "Δ pixel AUC", "coss": "Δ COSS", "auc": "Δ AUC"}
 REFERENCE = "reference"
 #: Maps (B, 1, H, W) in [0, 1] and their black-and-white truth -> loss.
 SegmentationLoss = Callable[[Tensor, Tensor], Tensor]
@@ -108,12 +108,20 @@ def cells(options: BenchOptions) -> list[Cell]:
     return [cell for name in names for cell in evaluation_cells("pairs", variant_contender(name, options), data)]
 
 
+def variant_config(name: str, options: BenchOptions) -> dict[str, Any]:
+    """The arguments of FakeLocator for one of :data:`VARIANTS`: the first model's encoder and decoder, all else plain.
+
+    How and where the first model attends is left out: what suits a texture stem does nothing to a network without one.
+    """
+    config = load_model(model_names(options)[0], options.device).config
+    kept = {key: value for key, value in config.items() if key != "face_parser" and not key.startswith("attention")}
+    return {**kept, "texture_stem": None, "decoder_upsampling": "bilinear", **VARIANTS[name].model}
+
+
 def variant_contender(name: str, options: BenchOptions) -> Contender:
     """One of :data:`VARIANTS` of the first model's plain network, trained when it is loaded."""
     variant = VARIANTS[name]
-    config = dict(load_model(model_names(options)[0], options.device).config)
-    config.pop("face_parser", None)
-    config |= {"texture_stem": None, "attention": None, "decoder_upsampling": "bilinear", **variant.model}
+    config = variant_config(name, options)
     recipe = short_recipe(options)
     recipe = dataclasses.replace(
         recipe,

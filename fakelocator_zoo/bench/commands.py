@@ -28,6 +28,9 @@ def bench(
     out: Annotated[Path, typer.Option(help="Folder of the report; finished cells in it are kept.")] = Path(
         "runs/bench"
     ),
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for files of each table alone: TABLE.md, TABLE.json, its pictures.")
+    ] = None,
     rivals: Annotated[
         str, typer.Option(help="Separated by commas; also onnx:FILE, module:function and FILE.py:function.")
     ] = DEFAULT_RIVALS,
@@ -41,7 +44,7 @@ def bench(
         Path | None, typer.Option(help="Folder of generators for the short trainings. Default: a small one is trained.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Images of each generator.")] = 24,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each short training.")] = 150,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each short training.")] = 100,
     size: Annotated[int, typer.Option(min=32, help="Side of its images in pixels, even.")] = 96,
     seed: Annotated[int, typer.Option(help="Of weights, crops and fakes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
@@ -64,6 +67,7 @@ def bench(
         seed=seed,
         device=device,
         threads=threads,
+        results=results,
         quick=quick,
     )
     from fakelocator_zoo import terminal
@@ -71,6 +75,8 @@ def bench(
     from fakelocator_zoo.inference.images import make_folder
 
     make_folder(out)
+    if results is not None:
+        make_folder(results)
     with terminal.stdout_to_stderr():
         import torch
 
@@ -86,6 +92,8 @@ def bench(
         skipped = not section.rows and section.text.startswith("Skipped")
         typer.echo(f"{section.name}: {section.text if skipped else f'{len(section.rows)} rows'}")
     typer.echo(f"report: {out / 'bench.html'}")
+    if results is not None:
+        typer.echo(f"a file of each table: {results}")
 
 
 def _listed(names: str | None) -> tuple[str, ...]:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from fakelocator_zoo.bench.cells import Cell, Section, Skipped, files_digest, skip_sentences
-from fakelocator_zoo.bench.evaluations import UNDEFINED, sentences
+from fakelocator_zoo.bench.evaluations import UNDEFINED, sentences, shown
 from fakelocator_zoo.bench.options import BenchOptions
 from fakelocator_zoo.bench.rivals import load_model, model_names, trained_contender
 from fakelocator_zoo.bench.training import short_recipe
 from fakelocator_zoo.clustering import NotSeparableWarning, single_sample_protocol
 from fakelocator_zoo.evaluation.predictors import ModelPredictor
 from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_whole
-from fakelocator_zoo.evaluation.statistics import DECISION_THRESHOLD
+from fakelocator_zoo.evaluation.statistics import (
+    DECISION_THRESHOLD,
+    accuracy,
+    bootstrap_decision,
+    paired_decision_difference,
+)
 from fakelocator_zoo.features import centre_crop, extract_features, model_identity
-from fakelocator_zoo.inference.images import read_image
+from fakelocator_zoo.inference.images import ImageError, read_image
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.recipe import Recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
@@ -34,7 +39,7 @@ TRAINED_HERE = "trained here"
 #: The stem gets so many times the steps of the network, and this share of its augmentation, as in the recipes.
 TEXTURE_STEPS, TEXTURE_AUGMENTATION = 4, 0.15
 #: Photos and fakes of a test set: two clusters need more of them than a map's score does.
-IMAGES = 120
+IMAGES = 80
 CROP = 512
 DRAWS = 10
 SEPARABLE, NOT_SEPARABLE = "separable", "not separable"
@@ -49,7 +54,7 @@ class HeldOut:
     fake: tuple[Path, ...]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Network:
     """A FakeLocator that is loaded, or trained, when its first cell is computed."""
 
@@ -57,6 +62,14 @@ class Network:
     settings: Mapping[str, Any]  #: what its weights depend on, as JSON has it
     load: Callable[[], FakeLocator]
     clustered: bool  #: whether its features are clustered
+
+
+class Seen(NamedTuple):
+    """What a network says of N images."""
+
+    scores: np.ndarray  #: (N,) fake probability, from what the features are taken from
+    features: np.ndarray | None  #: (N, D), for clustering
+    failures: tuple[str, ...]  #: of images that cannot be read, and are left out
 
 
 def cells(options: BenchOptions) -> list[Cell]:
@@ -73,7 +86,7 @@ def cells(options: BenchOptions) -> list[Cell]:
         Cell(
             f"{network.name}/{test.name}",
             {"network": dict(network.settings), "files": files_digest([*test.real, *test.fake]), "draws": draws},
-            partial(_measure, network, test, draws, options),
+            functools.partial(_measure, network, test, draws, options),
         )
         for network in networks(options)
         for test in tests
@@ -84,9 +97,7 @@ def held_out(options: BenchOptions) -> Iterator[HeldOut]:
     """The test sets of a run: whole images, each generator beside its photos."""
     limit = options.limit if options.quick else max(options.limit, IMAGES)
     folders = {"pairs": options.pairs, "whole": options.whole}
-    if options.attributes is not None:
-        inside = sorted(path for path in options.attributes.iterdir() if (path / "fake").is_dir())
-        folders |= {f"attributes/{path.name}": path for path in inside}
+    folders |= {f"attributes/{path.name}": path for path in options.edited()}
     for kind, folder in folders.items():
         if folder is not None:
             data = read_whole(folder, limit=limit)
@@ -116,13 +127,14 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
         f"{DECISION_THRESHOLD}, without and with partial augmentation in training (the same steps and seed), and of "
         "single sample clustering of the augmented network's features: mean and deviation over "
         f"{DRAWS} draws of the labelled image, from each class alike. *Not separable* stands where the clustering "
-        "refuses to guess; why is said in the last column. A published model has one decision, which stands below "
-        "*+ partial augmentation*. *One answer* is the accuracy of giving every image the more frequent label, which "
-        "is high where one class is rare.\n\n"
+        "refuses to guess; why is said in the last column. Of decisions in brackets 95 % bootstrap intervals over "
+        "images, and *Δ* is the paired difference that partial augmentation makes. A published model has one "
+        "decision, which stands below *+ partial augmentation*. *One answer* is the accuracy of giving every image the "
+        "more frequent label, which is high where one class is rare.\n\n"
         "The paper's own Table I, quoted, on other data and networks: FF++ → StarGAN .490 plain, .988 with partial "
         "augmentation, .999 with clustering; FF++ → PGGAN .369, .500 and .975."
     )
-    columns = ("tested on", "network", "real + fake", "one answer", PLAIN, AUGMENTED, "+ clustering", "clusters")
+    columns = ("tested on", "network", "real + fake", "one answer", PLAIN, AUGMENTED, "Δ", "+ clustering", "clusters")
     notes = skip_sentences(results) + [note for result in measured for note in result["failures"]]
     return Section("cross-generator", "Cross-generator", sentences(text, dict.fromkeys(notes)), columns, rows)
 
@@ -134,19 +146,25 @@ def _row(
     assert known is not None
     real, fake = known["real"], known["fake"]
     clustering = known["clustering"]
-    accuracy = verdict = UNDEFINED
+    both = plain, augmented
+    named = verdict = UNDEFINED
     if clustering is not None:
-        accuracy = f"{clustering['mean']:.3f} ± {clustering['std']:.3f}" if clustering["separable"] else NOT_SEPARABLE
+        named = f"{clustering['mean']:.3f} ± {clustering['std']:.3f}" if clustering["separable"] else NOT_SEPARABLE
         verdict = SEPARABLE if clustering["separable"] else clustering["reason"]
     return (
         test,
         network,
         f"{real} + {fake}",
         f"{max(real, fake) / (real + fake):.3f}",
-        *(UNDEFINED if each is None else f"{each['accuracy']:.3f}" for each in (plain, augmented)),
-        accuracy,
+        *(UNDEFINED if each is None else shown(bootstrap_decision(accuracy, *_scores(each))) for each in both),
+        UNDEFINED if None in both else shown(paired_decision_difference(accuracy, *map(_scores, reversed(both)))),
+        named,
         verdict,
     )
+
+
+def _scores(result: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(result["real_scores"]), np.array(result["fake_scores"])
 
 
 def _trained(name: str, strength: float, options: BenchOptions) -> Network:
@@ -194,24 +212,41 @@ def _published(name: str, options: BenchOptions) -> Network:
 
 
 def _measure(network: Network, test: HeldOut, draws: int, options: BenchOptions) -> dict[str, Any]:
-    model = network.load()
-    paths = [*test.real, *test.fake]
-    features = extract_features(model, paths, crop=CROP, device=options.device)
-    labels = (features.rows >= len(test.real)).astype(int)
-    readable = [paths[row] for row in features.rows]
-    decisions = _fake_probabilities(model, readable, options.device) >= DECISION_THRESHOLD
+    real, fake = _seen(network, test.real, options.device), _seen(network, test.fake, options.device)
     clustering = None
-    if network.clustered:
-        clustering = _clustering(features.values, labels, draws, options.seed)
+    if real.features is not None and fake.features is not None:
+        labels = np.repeat([0, 1], (len(real.scores), len(fake.scores)))
+        clustering = _clustering(np.concatenate([real.features, fake.features]), labels, draws, options.seed)
     return {
         "network": network.name,
         "test": test.name,
-        "real": int((labels == 0).sum()),
-        "fake": int((labels == 1).sum()),
-        "accuracy": float((decisions == labels).mean()),
+        "real": len(real.scores),
+        "fake": len(fake.scores),
+        "real_scores": real.scores.tolist(),
+        "fake_scores": fake.scores.tolist(),
         "clustering": clustering,
-        "failures": list(features.failures.values()),
+        "failures": [*real.failures, *fake.failures],
     }
+
+
+@functools.lru_cache(maxsize=2)  # generators of one folder share its photos
+def _seen(network: Network, paths: tuple[Path, ...], device: str) -> Seen:
+    model = network.load()
+    scores, failures = [], {}
+    for path in paths:
+        try:
+            image = torch.from_numpy(centre_crop(read_image(path), CROP).copy()).to(device)
+        except ImageError as error:
+            failures[path] = str(error)
+            continue
+        with torch.inference_mode():
+            logits = model.classify(image.permute(2, 0, 1)[None].float() / 255)
+        scores.append(float(logits.float().softmax(dim=1)[0, 1]))
+    features = None
+    if network.clustered:
+        readable = [path for path in paths if path not in failures]
+        features = extract_features(model, readable, crop=CROP, device=device).values
+    return Seen(np.array(scores), features, tuple(failures.values()))
 
 
 def _clustering(features: np.ndarray, labels: np.ndarray, draws: int, seed: int) -> dict[str, Any]:
@@ -229,14 +264,3 @@ def _clustering(features: np.ndarray, labels: np.ndarray, draws: int, seed: int)
         "stability": clusters.stability_,
         "silhouette": clusters.silhouette_,
     }
-
-
-@torch.inference_mode()
-def _fake_probabilities(model: FakeLocator, paths: list[Path], device: str) -> np.ndarray:
-    """The model's own decision on what its features are taken from, (N,) in [0, 1]."""
-    scores = []
-    for path in paths:
-        image = torch.from_numpy(centre_crop(read_image(path), CROP).copy()).to(device)
-        logits = model.classify(image.permute(2, 0, 1)[None].float() / 255)
-        scores.append(float(logits.float().softmax(dim=1)[0, 1]))
-    return np.array(scores)

@@ -18,11 +18,15 @@ from fakelocator_zoo.bench.rivals import load_model, model_names
 from fakelocator_zoo.features import model_identity
 from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.hub import bundled_file
-from fakelocator_zoo.inference.demo import PARTS, demo_sheet, run_demo
+from fakelocator_zoo.inference.demo import PARTS, demo_pictures, run_demo
 from fakelocator_zoo.inference.images import write_png
 from fakelocator_zoo.inference.localizer import Localizer
+from fakelocator_zoo.inference.render import side_by_side
 
 PLACES = {"photo": "whole photo", "face": "face box"}
+#: Of the demo's pictures: the photo, the fake, the true and the located map; and their height in the gallery, which
+#: stands in a README and so is small.
+SHOWN, HEIGHT = 4, 144
 
 
 def cells(options: BenchOptions) -> list[Cell]:
@@ -54,7 +58,7 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
     for model, pile in sheets.items():
         name = f"gallery-{model}.png"
         write_png(folder / name, _stacked(pile))
-        pictures[name] = f"{model}: the portrait, a part repainted, the true map, the located map, the overlay"
+        pictures[name] = f"{model}: the portrait, a part of it repainted, the true map, the located map"
     text = (
         "One public-domain portrait (scikit-image's *astronaut*), parts of it repainted by a small generator that "
         "made no training fake. COSS / pixel AUC; inside the face's box a map earns no credit for finding the face. "
@@ -68,8 +72,10 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
 def _repainted(model: str, part: str, device: str) -> dict[str, Any]:
     generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
     result = run_demo(Localizer(load_model(model, device), device=device), generator, part)
+    captions, pictures = zip(*list(demo_pictures(result).items())[:SHOWN], strict=True)
+    row = side_by_side(pictures, [each.replace("manipulated", f"{part} repainted") for each in captions], HEIGHT)
     buffer = io.BytesIO()
-    Image.fromarray(demo_sheet(result)).save(buffer, "JPEG", quality=92)
+    Image.fromarray(row).save(buffer, "PNG")
     return {
         "model": Path(model).name,
         "part": part,

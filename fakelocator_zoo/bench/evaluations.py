@@ -15,7 +15,7 @@ from fakelocator_zoo.bench.rivals import Contender
 from fakelocator_zoo.evaluation.evaluate import MAP_THRESHOLD, TRUE_MASK, evaluate, evaluate_true_mask
 from fakelocator_zoo.evaluation.results import Evaluation, ScoredFake, ScoredPhoto
 from fakelocator_zoo.evaluation.samples import EvaluationSet, Photos
-from fakelocator_zoo.evaluation.statistics import Interval, paired_difference
+from fakelocator_zoo.evaluation.statistics import Interval, auc, paired_decision_difference, paired_difference
 from fakelocator_zoo.evaluation.tables import cell
 
 #: The part of a set that is no generator's.
@@ -85,7 +85,9 @@ def evaluations(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str,
 
 
 def difference(a: Evaluation, b: Evaluation, metric: str, generators: Sequence[str]) -> Interval:
-    """The mean of a map metric of ``a`` less that of ``b``, over the same fakes, with its interval."""
+    """A map metric, or the decision's ``auc``, of ``a`` less that of ``b`` on the same images, with its interval."""
+    if metric == "auc":
+        return _auc_difference(a, b, generators)
     tables = [
         {(fake.generator, fake.name): fake.scores[metric] for fake in each.fakes if fake.generator in generators}
         for each in (a, b)
@@ -93,6 +95,28 @@ def difference(a: Evaluation, b: Evaluation, metric: str, generators: Sequence[s
     names = sorted({name for table in tables for _, name in table})
     values = [[[table.get((each, name), np.nan) for name in names] for each in generators] for table in tables]
     return paired_difference(np.array(values[0]), np.array(values[1]))
+
+
+def _auc_difference(a: Evaluation, b: Evaluation, generators: Sequence[str]) -> Interval:
+    photos, fakes = (
+        [{key(row): row.fake_probability for row in rows(each)} for each in (a, b)]
+        for key, rows in (
+            (lambda photo: photo.name, lambda each: each.photos),
+            (lambda fake: (fake.generator, fake.name), lambda each: each.fakes),
+        )
+    )
+    known = sorted({name for table in photos for name in table})
+    names = sorted({name for table in fakes for generator, name in table if generator in generators})
+    if a.paired:  # a photo and its fakes share a column, and are drawn together
+        known = names = sorted({*known, *names})
+    scores = [
+        (
+            np.array([real.get(name, np.nan) for name in known]),
+            np.array([[fake.get((each, name), np.nan) for name in names] for each in generators]),
+        )
+        for real, fake in zip(photos, fakes, strict=True)
+    ]
+    return paired_decision_difference(auc, scores[0], scores[1], paired=a.paired)
 
 
 def failure_sentences(found: Mapping[str, Mapping[str, Evaluation]]) -> list[str]:

@@ -1,6 +1,7 @@
 """A process of its own that loads a network and runs it once: start-up time and peak memory.
 
-``python -m fakelocator_zoo.bench.footprint fakelocator NAME SIZE`` or ``... unet ENCODER SIZE`` prints JSON.
+``python -m fakelocator_zoo.bench.footprint fakelocator NAME SIZE`` or ``... unet ARGUMENTS SIZE``, where the
+arguments of ``smp.Unet`` are JSON, prints JSON.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _main(kind: str, name: str, size: int) -> dict[str, float]:
     if kind == "unet":
         import segmentation_models_pytorch as smp
 
-        network = smp.Unet(name, encoder_weights=None).eval()
+        network = smp.Unet(**json.loads(name)).eval()
     else:
         import fakelocator_zoo
 

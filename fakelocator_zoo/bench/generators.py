@@ -18,13 +18,14 @@ from fakelocator_zoo.bench.evaluations import (
     true_mask_cells,
 )
 from fakelocator_zoo.bench.options import BenchOptions
-from fakelocator_zoo.bench.rivals import contenders
+from fakelocator_zoo.bench.rivals import contenders, model_names
 from fakelocator_zoo.degradations import degradation
+from fakelocator_zoo.evaluation.evaluate import MAP_THRESHOLD
 from fakelocator_zoo.evaluation.results import Evaluation
-from fakelocator_zoo.evaluation.samples import read_pairs, read_whole
+from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_pairs, read_whole
 
 QUALITY = 75
-PAIRS, RECOMPRESSED, WHOLE = "pairs", f"pairs after JPEG {QUALITY}", "whole"
+PAIRS, RECOMPRESSED, WHOLE, EDITS = "pairs", f"pairs after JPEG {QUALITY}", "whole", "attributes"
 FIGURES = {
     "pixel_auc": "pixel AUC",
     "coss": "COSS",
@@ -34,7 +35,7 @@ FIGURES = {
     "auc": "AUC",
     "accuracy": "accuracy",
 }
-COMPARED = {"pixel_auc": "pixel AUC", "coss": "COSS"}
+COMPARED = {"pixel_auc": "pixel AUC", "coss": "COSS", "auc": "AUC"}
 ALL = "mean over generators"
 
 
@@ -42,16 +43,18 @@ def cells(options: BenchOptions) -> list[Cell]:
     """One for each condition, predictor and generator, and what the others are compared with.
 
     Raises:
-        Skipped: where there are neither pairs nor whole fakes.
+        Skipped: where there are neither pairs nor whole fakes nor edits.
     """
-    if options.pairs is None and options.whole is None:
-        raise Skipped("it needs fakes: give --data a folder with pairs/ or whole/")
-    sets = {}
+    if options.pairs is None and options.whole is None and options.attributes is None:
+        raise Skipped("it needs fakes: give --data a folder with pairs/, whole/ or attributes/")
+    sets: dict[str, EvaluationSet] = {}
     if options.pairs is not None:
         sets[PAIRS] = read_pairs(options.pairs, limit=options.limit)
         sets[RECOMPRESSED] = read_pairs(options.pairs, limit=options.limit, degrade=degradation("jpeg", QUALITY))
     if options.whole is not None:
         sets[WHOLE] = read_whole(options.whole, limit=options.limit)
+    for folder in options.edited():
+        sets[f"{EDITS}/{folder.name}"] = read_edits(folder, limit=options.limit)
     found = [baseline_cell(options)]
     for condition, data in sets.items():
         for contender in contenders(options):
@@ -62,9 +65,10 @@ def cells(options: BenchOptions) -> list[Cell]:
 
 
 def baseline_cell(options: BenchOptions) -> Cell:
-    """Names the predictor that the others are compared with: a choice, but part of what a table shows."""
-    name = options.baseline or contenders(options)[0].name
-    return Cell("compared with", {"name": name}, lambda: {"name": name})
+    """Names the predictor that the others are compared with, and the models: choices, but part of what is shown."""
+    known = [each.name for each in contenders(options)]
+    chosen = {"name": options.baseline or known[0], "models": known[: len(model_names(options))]}
+    return Cell("compared with", chosen, lambda: chosen)
 
 
 def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
@@ -78,8 +82,10 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
     order = {group: index for index, group in enumerate(dict.fromkeys(row[0] for row in rows))}
     rows.sort(key=lambda row: order[row[0]])  # predictors of one generator below each other
     text = (
-        "Partial fakes (`pairs`: a re-synthesised region blended into its photo) and whole ones (`whole`). Pixel AUC "
-        "is against the mask, COSS, Pearson, PSNR and SSIM against |real - fake| (ones for a whole fake); AUC and "
+        "Partial fakes (`pairs`: a re-synthesised region blended into its photo), whole ones (`whole`) and edits of "
+        "one attribute (`attributes`, the mean over the attributes). Pixel AUC is against the mask, of edits against "
+        f"where they differ from their photo by {MAP_THRESHOLD:g} or more; COSS, Pearson, PSNR and SSIM are against "
+        "|real - fake| (ones for a whole fake); AUC and "
         "accuracy are of the decision, fakes against the real photos. In brackets 95 % bootstrap intervals over "
         "images; of several generators the mean. The last columns are paired differences from "
         f"*{baseline}* on the same images: where the interval holds 0, the two do not differ. A dash stands where a "
@@ -95,8 +101,11 @@ def _rows(condition: str, name: str, evaluation: Evaluation, baseline: Evaluatio
     groups: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         each: ((each,), summary["generators"][each]) for each in evaluation.generators
     }
-    if len(groups) > 1:
-        groups[ALL] = (evaluation.generators, {"fakes": summary["fakes"], **summary["overall"]})
+    everything = evaluation.generators, {"fakes": summary["fakes"], **summary["overall"]}
+    if condition.startswith(EDITS):  # an attribute alone has a handful of people
+        groups = {f"{len(groups)} attributes": everything}
+    elif len(groups) > 1:
+        groups[ALL] = everything
     for group, (generators, figures) in groups.items():
         differences = []
         for metric in COMPARED:

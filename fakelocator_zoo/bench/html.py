@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+_INTERVAL = re.compile(r"(\[-?[\d.]+,) (-?[\d.]+\])")
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 76rem;
@@ -30,7 +32,9 @@ small { color: #444; }
   body { max-width: none; margin: 0; font-size: 10pt; }
   h2 { break-after: avoid; }
   table { font-size: 7pt; }
-  th, td { padding: .15rem .35rem; }
+  img { max-height: 170mm; width: auto; }
+  th, td { padding: .15rem .3rem; }
+  td:nth-child(-n+2) { max-width: 36mm; overflow-wrap: anywhere; }
   tr, p:has(img) { break-inside: avoid; }
   thead { display: table-header-group; }
   .scroll { overflow: visible; }
@@ -55,7 +59,8 @@ def html_page(markdown: str, folder: Path, title: str) -> str:
     parser.renderer.rules["image"] = image  # type: ignore[attr-defined]
     parser.renderer.rules["table_open"] = lambda *_: '<div class="scroll"><table>\n'  # type: ignore[attr-defined]
     parser.renderer.rules["table_close"] = lambda *_: "</table></div>\n"  # type: ignore[attr-defined]
-    body = parser.render(markdown)
+    # A figure may break before its interval, never inside it.
+    body = _INTERVAL.sub(r"\1&nbsp;\2", parser.render(markdown))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -35,11 +35,12 @@ class BenchOptions:
     rivals: tuple[str, ...] = ()  #: names of `bench.rivals`, `onnx:FILE` or `module:function`
     baseline: str | None = None  #: the predictor that the others are compared with; none: the first model
     limit: int = 24  #: images of each generator
-    steps: int = 150  #: of each short training
+    steps: int = 100  #: of each short training
     size: int = 96  #: side in pixels of the images of a short training
     seed: int = 0
     device: str = "cpu"
     threads: int | None = None  #: of torch; none: its own choice
+    results: Path | None = None  #: where each table is written once more, as files of its own
     quick: bool = False  #: the smallest version of each table, to see that everything works
 
     def __post_init__(self) -> None:
@@ -65,6 +66,12 @@ class BenchOptions:
                 value = [without_folders(each) for each in value]
             described[name] = value.name if isinstance(value, Path) else value
         return described
+
+    def edited(self) -> list[Path]:
+        """The folders of generators in ``attributes``, each with ``real/`` and ``fake/``; none where it is absent."""
+        if self.attributes is None:
+            return []
+        return sorted(path for path in self.attributes.iterdir() if (path / "fake").is_dir())
 
     def photos(self) -> list[Path]:
         """At most :data:`MAX_PHOTOS` photos of ``faces``, spread evenly; what lies in a folder ``masks`` is none.

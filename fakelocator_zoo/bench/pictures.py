@@ -37,8 +37,11 @@ class Panel:
     chance: float | None = None  #: value at which a thin line is drawn
 
 
-def draw_panels(path: Path, panels: Sequence[Panel], columns: int = 4) -> None:
+def draw_panels(path: Path, panels: Sequence[Panel], columns: int = 4, *, foremost: Sequence[str] = ()) -> None:
     """Write a PNG of charts that share one legend.
+
+    Args:
+        foremost: series drawn in full, the others thin and without their intervals; none: all of them in full.
 
     Raises:
         Skipped: where matplotlib is not installed.
@@ -48,13 +51,16 @@ def draw_panels(path: Path, panels: Sequence[Panel], columns: int = 4) -> None:
     figure = new_figure(3.1 * columns, 2.9 * rows + 0.7)
     names = list(dict.fromkeys(name for panel in panels for name in panel.series))
     looks = dict(zip(names, zip(cycle(COLOURS), cycle(MARKERS), cycle(DASHES), strict=False), strict=False))
-    lines = {}
+    front, lines = set(foremost) or set(names), {}
     for number, panel in enumerate(panels):
         axes = figure.add_subplot(rows, columns, number + 1)
         for name, series in panel.series.items():
             colour, marker, dash = looks[name]
-            (lines[name],) = axes.plot(series.x, series.y, dash, marker=marker, color=colour, markersize=5, label=name)
-            axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.12, linewidth=0)
+            size, width = (6, 2.0) if name in front else (3.5, 0.9)
+            look: dict[str, Any] = {"marker": marker, "markersize": size, "linewidth": width, "color": colour}
+            (lines[name],) = axes.plot(series.x, series.y, dash, zorder=3 if name in front else 2, **look)
+            if name in front:
+                axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
         if panel.chance is not None:
             axes.axhline(panel.chance, color="#777777", linewidth=0.8)
         first = next(iter(panel.series.values()))

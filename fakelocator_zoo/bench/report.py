@@ -55,14 +55,34 @@ def write_report(
     write_whole(folder / "bench.html", html_page(text, folder, TITLE).encode())
 
 
+def write_tables(
+    folder: Path, pictures: Path, sections: Sequence[Section], about: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """Write each table alone as ``NAME.md`` and ``NAME.json`` into ``folder``, its pictures beside them.
+
+    What a row was made of is left out: ``bench.json`` has it. A table without rows, such as a skipped one, leaves
+    the files of an earlier run as they are.
+
+    Args:
+        pictures: the folder where those of the sections lie.
+        about, options: as for :func:`write_report`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for section in (each for each in sections if each.rows):
+        for name in section.pictures:
+            write_whole(folder / name, (pictures / name).read_bytes())
+        text = [f"# {section.title}", *_body(section, ""), _origin(about)]
+        table = {"title": section.title, "text": section.text, "columns": section.columns, "rows": section.rows}
+        values = _finite({"about": dict(about), "options": dict(options), **table})
+        write_whole(folder / f"{section.name}.md", ("\n\n".join(text) + "\n").encode())
+        write_whole(folder / f"{section.name}.json", (json.dumps(values, indent=1) + "\n").encode())
+
+
 def markdown(sections: Sequence[Section], about: Mapping[str, Any]) -> str:
     """The report as Markdown; pictures as links into ``pictures/``."""
     parts = [f"# {TITLE}", _origin(about)]
     for section in sections:
-        parts += [f"## {section.title}", section.text]
-        if section.rows:
-            parts.append(markdown_table(section.columns, section.rows, text_columns=text_columns(section.rows)))
-        parts += [f"![{caption}](pictures/{name})" for name, caption in section.pictures.items()]
+        parts += [f"## {section.title}", *_body(section, "pictures/")]
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,6 +90,14 @@ def text_columns(rows: Sequence[Sequence[str]]) -> int:
     """How many columns, from the left, hold text; the others hold numbers."""
     columns = [all(_NUMBER.fullmatch(text) for text in column) for column in zip(*rows, strict=True)]
     return columns.index(True) if True in columns else len(columns)
+
+
+def _body(section: Section, pictures: str) -> list[str]:
+    """Text, pictures, rows: in print the pictures would otherwise come after pages of rows."""
+    parts = [section.text, *(f"![{caption}]({pictures}{name})" for name, caption in section.pictures.items())]
+    if section.rows:
+        parts.append(markdown_table(section.columns, section.rows, text_columns=text_columns(section.rows)))
+    return parts
 
 
 def _origin(about: Mapping[str, Any]) -> str:

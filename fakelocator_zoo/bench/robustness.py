@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fakelocator_zoo.bench.cells import Cell, Section, Skipped, skip_sentences
-from fakelocator_zoo.bench.evaluations import evaluation_cells, evaluations, failure_sentences, sentences, shown
+from fakelocator_zoo.bench.evaluations import (
+    UNDEFINED,
+    difference,
+    evaluation_cells,
+    evaluations,
+    failure_sentences,
+    sentences,
+    shown,
+)
+from fakelocator_zoo.bench.generators import baseline_cell
 from fakelocator_zoo.bench.options import BenchOptions
 from fakelocator_zoo.bench.pictures import Panel, Series, draw_panels
 from fakelocator_zoo.bench.rivals import contenders
-from fakelocator_zoo.degradations import degradation
+from fakelocator_zoo.degradations import Degradation, degradation
 from fakelocator_zoo.evaluation.samples import read_pairs
 
-#: Degradation -> its strengths, from none or little to much; the first of all is no degradation.
+#: Degradation -> its strengths, from little to much.
 STRENGTHS: dict[str, tuple[float, ...]] = {
     "jpeg": (95, 90, 75, 50, 30),
-    "blur": (0, 0.5, 1, 2),
-    "noise": (0, 2, 4, 8),
-    "downscale": (1.0, 0.75, 0.5, 0.25),
+    "blur": (0.5, 1, 2),
+    "noise": (2, 4, 8),
+    "downscale": (0.75, 0.5, 0.25),
 }
-QUICK: dict[str, tuple[float, ...]] = {"jpeg": (90, 50), "downscale": (1.0, 0.5)}
+QUICK: dict[str, tuple[float, ...]] = {"jpeg": (90, 50), "downscale": (0.5,)}
+#: The images as they are: measured once, and the first point of each curve at this strength. A JPEG has none.
+UNCHANGED = "unchanged"
+NO_CHANGE = {"blur": 0.0, "noise": 0.0, "downscale": 1.0}
 LABELS = {
     "jpeg": ("JPEG", "quality"),
     "blur": ("Gaussian blur", "sigma in pixels"),
@@ -29,6 +41,10 @@ LABELS = {
     "downscale": ("Downscaling", "factor"),
 }
 CURVES = {"pixel_auc": "pixel AUC of the map", "coss": "COSS of the map", "auc": "AUC of the decision"}
+COMPARED = {"pixel_auc": "Δ pixel AUC", "auc": "Δ AUC"}
+#: Metric and degradation -> predictor -> its points: strength, and figure with interval.
+Points = dict[tuple[str, str], dict[str, list[tuple[float, Mapping[str, Any]]]]]
+PICTURE = "robustness.png"
 #: Of the images a generator: a point needs fewer, as it is a mean over the generators.
 SHARE = 4
 
@@ -42,55 +58,74 @@ def cells(options: BenchOptions) -> list[Cell]:
     if options.pairs is None:
         raise Skipped("it needs pairs: give --data a folder with pairs/")
     limit = max(1, options.limit // SHARE)
-    found = []
+    conditions: dict[str, Degradation | None] = {UNCHANGED: None}
     for name, strengths in (QUICK if options.quick else STRENGTHS).items():
-        for strength in strengths:
-            data = read_pairs(options.pairs, limit=limit, degrade=degradation(name, strength))
-            for contender in contenders(options):
-                found += evaluation_cells(f"{name} {strength:g}", contender, data)
+        conditions |= {f"{name} {strength:g}": degradation(name, strength) for strength in strengths}
+    found = [baseline_cell(options)]
+    for condition, degrade in conditions.items():
+        data = read_pairs(options.pairs, limit=limit, degrade=degrade)
+        for contender in contenders(options):
+            found += evaluation_cells(condition, contender, data)
     return found
 
 
 def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
     """A row for each degradation, strength and predictor, and the same as a picture of curves."""
     found = evaluations(results)
+    baseline = str(results["compared with"]["name"])
+    degradations = dict.fromkeys(condition.split()[0] for condition in found if condition != UNCHANGED)
     rows: list[tuple[str, ...]] = []
-    points: dict[tuple[str, str], dict[str, list[tuple[float, Mapping[str, Any]]]]] = {}
+    points: Points = {}
     for condition, predictors in found.items():
-        name, strength = condition.split()
-        title, unit = LABELS[name]
         for predictor, evaluation in predictors.items():
             summary = evaluation.summary()
             figures = summary["overall"]
-            rows.append(
-                (
-                    f"{title}, {unit} {strength}",
-                    predictor,
-                    str(summary["fakes"]),
-                    *(shown(figures[metric]) for metric in CURVES),
-                )
-            )
-            for metric in CURVES:
-                points.setdefault((metric, name), {}).setdefault(predictor, []).append(
-                    (float(strength), figures[metric])
-                )
+            differences = [
+                UNDEFINED
+                if predictor == baseline or baseline not in predictors
+                else shown(difference(evaluation, predictors[baseline], metric, evaluation.generators))
+                for metric in COMPARED
+            ]
+            curves = [shown(figures[metric]) for metric in CURVES]
+            rows.append((_label(condition), predictor, str(summary["fakes"]), *curves, *differences))
+            for name, strength in _places(condition, degradations):
+                for metric in CURVES:
+                    points.setdefault((metric, name), {}).setdefault(predictor, []).append((strength, figures[metric]))
     text = (
         "Partial fakes and their photos, degraded alike after blending; maps are scored at the photo's full size, "
-        "means over the generators, with 95 % bootstrap intervals over images."
+        "means over the generators, with 95 % bootstrap intervals over images. Δ are paired differences from "
+        f"*{baseline}* on the same images."
     )
     notes = skip_sentences(results) + failure_sentences(found)
     pictures = {}
     if points:
         try:
-            draw_panels(folder / "robustness.png", _panels(points), columns=len({name for _, name in points}))
-            pictures["robustness.png"] = "Map and decision under degradation; the thin line is chance, bands are 95 %"
+            columns = len({name for _, name in points})
+            draw_panels(folder / PICTURE, _panels(points), columns, foremost=results["compared with"]["models"])
+            pictures[PICTURE] = "Map and decision under degradation; bands are 95 %, the grey line is chance"
         except Skipped as reason:
             notes.append(str(reason))
-    columns = ("degradation", "predictor", "fakes", *CURVES.values())
-    return Section("robustness", "Robustness", sentences(text, notes), columns, rows, pictures)
+    headings = ("degradation", "predictor", "fakes", *CURVES.values(), *COMPARED.values())
+    return Section("robustness", "Robustness", sentences(text, notes), headings, rows, pictures)
 
 
-def _panels(points: Mapping[tuple[str, str], Mapping[str, list[tuple[float, Mapping[str, Any]]]]]) -> list[Panel]:
+def _label(condition: str) -> str:
+    if condition == UNCHANGED:
+        return UNCHANGED
+    name, strength = condition.split()
+    title, unit = LABELS[name]
+    return f"{title}, {unit} {strength}"
+
+
+def _places(condition: str, degradations: Iterable[str]) -> list[tuple[str, float]]:
+    """The curves, and where on each, that a condition is a point of."""
+    if condition == UNCHANGED:
+        return [(name, NO_CHANGE[name]) for name in degradations if name in NO_CHANGE]
+    name, strength = condition.split()
+    return [(name, float(strength))]
+
+
+def _panels(points: Points) -> list[Panel]:
     panels = []
     for metric, label in CURVES.items():
         for name, (title, unit) in LABELS.items():

@@ -11,7 +11,7 @@ from typing import Any
 import fakelocator_zoo
 from fakelocator_zoo.bench.cells import Cell, Report, Section, Skipped, run_cells
 from fakelocator_zoo.bench.options import BenchOptions
-from fakelocator_zoo.bench.report import write_report
+from fakelocator_zoo.bench.report import write_report, write_tables
 from fakelocator_zoo.bench.rivals import contenders
 from fakelocator_zoo.provenance import provenance
 
@@ -83,7 +83,10 @@ def run_bench(
         else _module(name).section(results[name], pictures)
         for name in names
     ]
-    write_report(options.out, sections, provenance(options.seed), options.described(), cells, results)
+    about = provenance(options.seed)
+    write_report(options.out, sections, about, options.described(), cells, results)
+    if options.results is not None:
+        write_tables(options.results, pictures, sections, about, options.described())
     return sections
 
 

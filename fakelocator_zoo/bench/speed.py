@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -41,7 +42,7 @@ UNET, ENCODER, PRODUCT = "smp.Unet, same encoder", "bare encoder", "matrix produ
 
 def cells(options: BenchOptions) -> list[Cell]:
     """One for each setting of threads, batch and size, one for the runtimes, and one a process for memory."""
-    names = model_names(options)
+    names = timed_models(options)
     configs = {Path(name).name: load_model(name, options.device).config for name in names}
     common = {"configs": configs, "processor": processor(), "torch": torch.__version__, "device": options.device}
     shapes = QUICK_SHAPES if options.quick else SHAPES
@@ -61,7 +62,7 @@ def cells(options: BenchOptions) -> list[Cell]:
         there = {"runtimes": runtimes.available()}
         found.append(Cell("runtimes", common | setting | there, partial(_runtimes_timed, options, setting, budget)))
         for size in sizes:
-            for kind, name in (*(("fakelocator", name) for name in names), ("unet", _encoder(options))):
+            for kind, name in (*(("fakelocator", name) for name in names), ("unet", json.dumps(_unet(options)))):
                 shown = Path(name).name if kind == "fakelocator" else UNET
                 found.append(
                     Cell(f"process/{shown}/{size} px", common | {"size": size}, partial(_process, kind, name, size))
@@ -77,7 +78,8 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
         "Forward passes in float32 on random images, medians with quartiles over rounds in which the networks take "
         "turns; *times* are medians of the ratios within a round. GFLOP are torch's count, a multiply-add being two; "
         f"the share is of what a product of {MATRIX} x {MATRIX} matrices reaches on the same threads, in the same "
-        "rounds."
+        f"rounds. *{UNET}* has the first model's channels and upsampling as well. Of models of one architecture one "
+        "is timed."
     ]
     found = results.get("runtimes")
     if found and "seconds" in found:
@@ -107,41 +109,56 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
         parts += ["A fresh process that imports, loads and runs one image:", markdown_table(headings, started)]
     if "help" in results and "help_seconds" in results["help"]:
         parts.append(f"`fakelocator --help`: {min(results['help']['help_seconds']):.2f} s, the best of three.")
-    columns = ("setting", "network", "ms a batch", "images/s", f"times {UNET}", "GFLOP an image", "GFLOP/s", "share")
+    timed = ("ms a batch", "images/s", f"times {UNET}", "rounds")
+    columns = ("setting", "network", *timed, "GFLOP an image", "GFLOP/s", "share")
     text = sentences("\n\n".join(part for part in parts if part), skip_sentences(results))
     return Section("speed", "Speed", text, columns, rows)
 
 
-def _networks(options: BenchOptions) -> dict[str, nn.Module]:
-    """Ours with and without attention and stem, ``smp.Unet`` and the encoder; speed does not depend on weights."""
-    found: dict[str, nn.Module] = {}
+def timed_models(options: BenchOptions) -> list[str]:
+    """The models of a run, one of each architecture: speed does not depend on weights."""
+    found: dict[str, str] = {}
     for name in model_names(options):
-        found[Path(name).name] = load_model(name, options.device)
+        config = {key: value for key, value in load_model(name, options.device).config.items() if key != "dropout"}
+        found.setdefault(json.dumps(config, sort_keys=True), name)
+    return list(found.values())
+
+
+def timed_networks(options: BenchOptions) -> dict[str, nn.Module]:
+    """Ours, the first with and without attention and stem, ``smp.Unet`` and the encoder."""
+    found: dict[str, nn.Module] = {Path(name).name: load_model(name, options.device) for name in timed_models(options)}
     config = dict(load_model(model_names(options)[0], options.device).config)
     first = Path(model_names(options)[0]).name
-    if config["texture_stem"] is not None:
-        found[f"{first}, no texture stem"] = FakeLocator(**{**config, "texture_stem": None})
     if config["attention"] is None:
         found[f"{first}, with attention"] = FakeLocator(**{**config, "attention": "face"})
-    else:
-        without = {key: value for key, value in config.items() if key != "face_parser"}
-        found[f"{first}, no attention"] = FakeLocator(**{**without, "attention": None})
-    channels = config["decoder_channels"]
-    found[UNET] = smp.Unet(
-        config["encoder_name"], encoder_depth=len(channels), encoder_weights=None, decoder_channels=channels
-    )
-    found[ENCODER] = build_encoder(config["encoder_name"], len(channels), None)
+    config.pop("face_parser", None)
+    if config["attention"] is not None:
+        found[f"{first}, no attention"] = FakeLocator(**{**config, "attention": None})
+    if config["texture_stem"] is not None:
+        plain = {"texture_stem": None, "attention": None, "attention_stages": None}
+        found[f"{first}, no attention, no texture stem"] = FakeLocator(**{**config, **plain})
+    found[UNET] = smp.Unet(**_unet(options))
+    found[ENCODER] = build_encoder(config["encoder_name"], len(config["decoder_channels"]), None)
     return {name: network.eval().to(options.device) for name, network in found.items()}
 
 
-def _encoder(options: BenchOptions) -> str:
-    return str(load_model(model_names(options)[0], options.device).config["encoder_name"])
+def _unet(options: BenchOptions) -> dict[str, Any]:
+    """The arguments of an ``smp.Unet`` with the first model's encoder, channels and, where it has it, upsampling."""
+    config = load_model(model_names(options)[0], options.device).config
+    upsampling = config["decoder_upsampling"]
+    return {
+        "encoder_name": config["encoder_name"],
+        "encoder_depth": len(config["decoder_channels"]),
+        "encoder_weights": None,
+        "decoder_channels": list(config["decoder_channels"]),
+        "decoder_interpolation": upsampling if upsampling in ("nearest", "bilinear") else "nearest",
+    }
 
 
 def _networks_timed(options: BenchOptions, setting: Mapping[str, int], budget: float) -> dict[str, Any]:
     torch.manual_seed(0)
     images = torch.rand(setting["batch"], 3, setting["size"], setting["size"], device=options.device)
-    networks = _networks(options)
+    networks = timed_networks(options)
     gflop = {name: count_gflop(network, images) / setting["batch"] for name, network in networks.items()}
     actions: dict[str, Callable[[], object]] = {name: partial(network, images) for name, network in networks.items()}
     actions[PRODUCT] = matrix_product(options.device)
@@ -163,6 +180,7 @@ def _timed_rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 quartiles([1e3 * each for each in seconds[name]], 1),
                 quartiles([batch / each for each in seconds[name]], 1),
                 quartiles(_ratios(seconds[name], seconds[UNET]), 2),
+                str(len(seconds[name])),
                 f"{gflop:.2f}",
                 quartiles(reached, 0),
                 f"{median(reached) / product:.0%}",

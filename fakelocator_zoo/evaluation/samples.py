@@ -235,6 +235,30 @@ def read_photos(
     return Photos({path.relative_to(above).as_posix(): path for path in found}, degrade)
 
 
+def read_edits(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
+    """Edits of photos, several of each: ``fake/<person>_<edit>`` of ``real/<person>``; an edit stands as a generator.
+
+    Args:
+        limit: photos of each edit, spread evenly over the names; None takes all.
+        degrade: applied to real and fake alike.
+
+    Raises:
+        FileNotFoundError: where a folder is missing or holds no image, or an edit has no photo.
+        ValueError: where ``limit`` is below 1.
+    """
+    folder = Path(folder)
+    photos = {path.stem: path for path in list_images([folder / "real"])}
+    edits: dict[str, list[SampleFiles]] = {}
+    for path in list_images([folder / "fake"]):
+        person, _, edit = path.stem.partition("_")
+        if person not in photos:
+            raise FileNotFoundError(f"{path} is an edit of {person}, whose photo is not in {folder / 'real'}")
+        edits.setdefault(edit, []).append(SampleFiles(person, path, photos[person]))
+    generators = {edit: Samples(_spread(files, limit), degrade) for edit, files in sorted(edits.items())}
+    used = sorted({each.name for samples in generators.values() for each in samples.files})
+    return EvaluationSet(Photos({name: photos[name] for name in used}, degrade), generators, paired=True)
+
+
 def _generator_folders(fake: Path) -> dict[str, Path]:
     if not fake.is_dir():
         raise FileNotFoundError(f"{fake} does not exist; put the fakes there, in a folder for each generator")

@@ -119,19 +119,47 @@ def bootstrap_decision(
         raise ValueError(f"{len(real)} photos and {rows.shape[1]} fakes are no pairs; give paired=False")
     if not len(rows):
         return Interval(np.nan, np.nan, np.nan, 0)
-    known, there = np.isfinite(real), np.isfinite(rows)
-
-    def mean(weights: np.ndarray) -> np.ndarray:
-        of_real = weights[:, : len(real)]
-        of_fake = of_real if paired else weights[:, len(real) :]
-        of_each = [
-            statistic(real[known], row[mask], of_real[:, known], of_fake[:, mask])
-            for row, mask in zip(rows, there, strict=True)
-        ]
-        return np.mean(of_each, axis=0)
-
+    count = int(np.isfinite(real).sum() + np.isfinite(rows).sum())
     groups = (len(real),) if paired else (len(real), rows.shape[1])
-    return _interval(mean, groups, int(known.sum() + there.sum()), level, draws, seed)
+    return _interval(_mean_over_rows(statistic, real, rows, paired), groups, count, level, draws, seed)
+
+
+def paired_decision_difference(
+    statistic: DecisionStatistic,
+    a: tuple[np.ndarray, np.ndarray],
+    b: tuple[np.ndarray, np.ndarray],
+    *,
+    paired: bool = False,
+    level: float = LEVEL,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """A statistic of predictor a less that of b, of the same images, with its interval.
+
+    Args:
+        a, b: real and fake scores as in :func:`bootstrap_decision`; an image that one of the two lacks is left out.
+        paired: as there.
+
+    Raises:
+        ValueError: where the shapes differ.
+    """
+    sides = [(np.asarray(real, np.float64), np.atleast_2d(np.asarray(fake, np.float64))) for real, fake in (a, b)]
+    (real_a, fake_a), (real_b, fake_b) = sides
+    if real_a.shape != real_b.shape or fake_a.shape != fake_b.shape or (paired and fake_a.shape[1] != len(real_a)):
+        raise ValueError(
+            f"a paired difference needs scores of the same images, got {real_a.shape} and {fake_a.shape}, "
+            f"{real_b.shape} and {fake_b.shape}"
+        )
+    real = np.isfinite(real_a) & np.isfinite(real_b)
+    fake = np.isfinite(fake_a) & np.isfinite(fake_b)
+    first, second = (
+        _mean_over_rows(statistic, np.where(real, of_real, np.nan), np.where(fake, of_fake, np.nan), paired)
+        for of_real, of_fake in sides
+    )
+    groups = (len(real_a),) if paired else (len(real_a), fake_a.shape[1])
+    return _interval(
+        lambda weights: first(weights) - second(weights), groups, int(real.sum() + fake.sum()), level, draws, seed
+    )
 
 
 def bootstrap_auc(
@@ -183,6 +211,24 @@ def true_positive_rate(
     drawn = np.pad(np.cumsum(fake_weights[:, rising], axis=1), ((0, 0), (1, 0)))
     found = fakes - np.take_along_axis(drawn, not_above[:, None], axis=1)[:, 0]
     return np.where(reals > 0, _ratio(found, fakes), np.nan)
+
+
+def _mean_over_rows(
+    statistic: DecisionStatistic, real: np.ndarray, rows: np.ndarray, paired: bool
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights (D, images) -> the mean over the rows (G, M) of the statistic against ``real`` (N,); NaN is left out."""
+    known, there = np.isfinite(real), np.isfinite(rows)
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        of_real = weights[:, : len(real)]
+        of_fake = of_real if paired else weights[:, len(real) :]
+        of_each = [
+            statistic(real[known], row[mask], of_real[:, known], of_fake[:, mask])
+            for row, mask in zip(rows, there, strict=True)
+        ]
+        return np.mean(of_each, axis=0)
+
+    return mean
 
 
 def _interval(

@@ -151,6 +151,12 @@ def run_demo(localizer: Localizer, generator: nn.Module, part: str = "mouth") ->
 
 def demo_sheet(result: DemoResult) -> np.ndarray:
     """One picture of the face: photo, manipulated photo, true map, located map, overlay, with captions."""
+    pictures = demo_pictures(result)
+    return side_by_side(list(pictures.values()), list(pictures))
+
+
+def demo_pictures(result: DemoResult) -> dict[str, np.ndarray]:
+    """The pictures of :func:`demo_sheet` by caption, in this order, (h, w, 3) uint8 each: the face and its margin."""
     before, after = result.untouched.fake_probability, result.located.fake_probability
     pictures = {
         f"photo (fake {before:.0%})": result.photo,
@@ -162,4 +168,4 @@ def demo_sheet(result: DemoResult) -> np.ndarray:
     left, top, right, bottom = result.face
     margin = (right - left) // 6
     view = np.s_[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
-    return side_by_side([picture[view] for picture in pictures.values()], list(pictures))
+    return {caption: picture[view] for caption, picture in pictures.items()}

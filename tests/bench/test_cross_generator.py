@@ -59,8 +59,8 @@ def test_rows_of_the_trainings_and_of_the_models(options: BenchOptions, tmp_path
     edits = rows["attributes/gan", TRAINED_HERE]
     assert edits["real + fake"] == "1 + 4"
     assert edits["one answer"] == "0.800"
-    assert 0 <= float(edits[PLAIN]) <= 1
-    assert 0 <= float(edits[AUGMENTED]) <= 1
+    assert 0 <= float(edits[PLAIN].split()[0]) <= 1
+    assert 0 <= float(edits[AUGMENTED].split()[0]) <= 1
     # Five images are no two clusters of five.
     assert edits["+ clustering"] == "not separable"
     assert "fewer than 5" in edits["clusters"]
@@ -70,16 +70,19 @@ def test_rows_of_the_trainings_and_of_the_models(options: BenchOptions, tmp_path
 
 
 def test_separable_clusters_have_a_mean_and_a_deviation_over_draws(tmp_path: Path) -> None:
-    clustering = {"mean": 0.9, "std": 0.3, "separable": True, "reason": ""}
+    clustered = {"clustering": {"mean": 0.9, "std": 0.3, "separable": True, "reason": ""}}
     common = {"test": "pairs/a", "real": 10, "fake": 10, "failures": ["x.png is damaged"]}
     results = {
-        "1": {**common, "network": PLAIN, "accuracy": 0.55, "clustering": None},
-        "2": {**common, "network": AUGMENTED, "accuracy": 0.75, "clustering": clustering},
+        "1": {**common, "network": PLAIN, "real_scores": [0.1] * 10, "fake_scores": [0.2] * 10, "clustering": None},
+        "2": {**common, "network": AUGMENTED, "real_scores": [0.1] * 10, "fake_scores": [0.5] * 10, **clustered},
     }
     section = cross_generator.section(results, tmp_path)
-    assert section.rows == [
-        ("pairs/a", TRAINED_HERE, "10 + 10", "0.500", "0.550", "0.750", "0.900 ± 0.300", "separable")
-    ]
+    (row,) = section.rows
+    figures = dict(zip(section.columns, row, strict=True))
+    # Everything real, and everything right: a draw moves the share of photos, and in the second nothing.
+    assert figures[PLAIN].startswith("0.500 [0.") and figures[AUGMENTED] == "1.000 [1.000, 1.000]"
+    assert figures["Δ"].startswith("0.500 [")
+    assert row[:4] == ("pairs/a", TRAINED_HERE, "10 + 10", "0.500") and row[-2:] == ("0.900 ± 0.300", "separable")
     assert section.text.count("x.png is damaged") == 1
 
 

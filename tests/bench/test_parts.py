@@ -159,6 +159,8 @@ def test_the_page_escapes_text_and_holds_its_pictures(tmp_path):
     )
     assert "<script>" not in page and "&lt;script&gt;" in page and "A &amp; B" in page
     assert "data:image/png;base64,cGl4ZWxz" in page and "a &lt; b" in page
+    interval = html_page("| a |\n|---|\n| 0.1 [-0.2, 0.3] |\n", tmp_path, "T")
+    assert "0.1 [-0.2,&nbsp;0.3]" in interval, "a figure may break before its interval, and not inside it"
     with pytest.raises(FileNotFoundError):
         html_page("![a](missing.png)", tmp_path, "T")
 
@@ -185,4 +187,4 @@ def test_the_peak_is_of_the_process_alone(tiny_folder):
 @pytest.mark.slow
 def test_a_process_that_fails_says_so():
     with pytest.raises(OSError, match="failed"):
-        footprint("unet", "no_such_encoder", 64)
+        footprint("unet", '{"encoder_name": "no_such_encoder"}', 64)

@@ -145,7 +145,7 @@ def test_speed_stands_beside_unet_and_the_bare_encoder(options, monkeypatch):
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ("generators", "--data a folder with pairs/ or whole/"),
+        ("generators", "--data a folder with pairs/, whole/ or attributes/"),
         ("robustness", "--data a folder with pairs/"),
         ("ablation", "--data a folder with pairs/"),
         ("controls", "pairs/real and pairs/mask"),
@@ -305,4 +305,4 @@ def test_rivals_of_the_default_command_exist():
 def test_figures_are_finite_where_something_is_measured(options):
     run_bench(dataclasses.replace(options, rivals=("fft-peaks", "high-pass")), ("robustness",))
     for row in figures(options.out, "robustness").values():
-        assert all(np.isfinite(float(figure.split()[0])) for figure in row[3:])
+        assert all(np.isfinite(float(figure.split()[0])) for figure in row[3:6])

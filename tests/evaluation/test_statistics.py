@@ -13,6 +13,7 @@ from fakelocator_zoo.evaluation.statistics import (
     bootstrap_auc,
     bootstrap_decision,
     bootstrap_interval,
+    paired_decision_difference,
     paired_difference,
     proportion_interval,
     true_positive_rate,
@@ -183,3 +184,33 @@ def test_the_auc_over_generators_is_the_mean_of_theirs():
 def test_pairs_need_as_many_fakes_as_photos():
     with pytest.raises(ValueError, match="no pairs"):
         bootstrap_auc(np.zeros(3), np.zeros(4), paired=True)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_difference_of_two_decisions_is_that_of_a_plain_bootstrap(paired):
+    (real_a, fake_a), (real_b, fake_b) = scores(40, 40), scores(40, 40, seed=1)
+    fake_b = fake_b - 0.2
+    rng = np.random.default_rng(3)
+    drawn = []
+    for _ in range(500):
+        real = rng.integers(0, 40, 40)
+        fake = real if paired else rng.integers(0, 40, 40)
+        sides = [
+            roc_auc_score(np.repeat([0, 1], 40), np.concatenate([r[real], f[fake]]))
+            for r, f in ((real_a, fake_a), (real_b, fake_b))
+        ]
+        drawn.append(sides[0] - sides[1])
+    ours = paired_decision_difference(auc, (real_a, fake_a), (real_b, fake_b), paired=paired, draws=4000)
+    assert ours.mean == pytest.approx(unweighted(auc, real_a, fake_a) - unweighted(auc, real_b, fake_b))
+    assert (ours.low, ours.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.03)
+    assert ours.count == 80
+
+
+def test_an_image_that_one_of_two_lacks_is_left_out_of_their_difference():
+    real, fake = scores(20, 20)
+    less = fake.copy()
+    less[3] = np.nan
+    found = paired_decision_difference(auc, (real, fake), (real, less))
+    assert (found.mean, found.low, found.high, found.count) == (0, 0, 0, 39)
+    with pytest.raises(ValueError, match="same images"):
+        paired_decision_difference(auc, (real, fake), (real, fake[:5]))

@@ -1,0 +1,54 @@
+"""The command killed as an operating system kills: the same command then ends with the same tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fakelocator_zoo.bench.options import BenchOptions
+from fakelocator_zoo.bench.run import run_bench
+
+TABLES = ("generators", "ablation")
+
+
+def tables(out: Path) -> dict:
+    return json.loads((out / "bench.json").read_text())["tables"]
+
+
+def finished(out: Path) -> set[tuple[Path, int]]:
+    return {(path, path.stat().st_mtime_ns) for path in out.glob("cells/*/*.json")}
+
+
+@pytest.mark.slow
+def test_a_killed_command_ends_with_the_tables_of_one_that_was_not(options: BenchOptions, tmp_path: Path) -> None:
+    options = dataclasses.replace(options, whole=None)
+    run_bench(options, TABLES)
+    out = tmp_path / "killed"
+    data = options.pairs.parent  # type: ignore[union-attr]
+    (tmp_path / "data").mkdir()
+    for name in ("pairs", "faces"):
+        (tmp_path / "data" / name).symlink_to(data / name)
+    command = [sys.executable, "-m", "fakelocator_zoo.cli", "bench", *TABLES, "--out", str(out), "--quick"]
+    command += ["--data", str(tmp_path / "data"), "--models", options.models[0], "--rivals", ",".join(options.rivals)]
+    command += ["--limit", str(options.limit), "--steps", str(options.steps), "--size", str(options.size)]
+    # In the first cells, and in or before a training.
+    for cells in (1, 9):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 300
+        while len(finished(out)) < cells:
+            assert process.poll() is None and time.monotonic() < deadline, f"it came to no {cells} cells"
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (out / "bench.json").exists()
+    before = finished(out)
+    subprocess.run(command, check=True, capture_output=True)
+    assert before <= finished(out), "a finished cell was computed again"
+    assert tables(out) == tables(options.out)
