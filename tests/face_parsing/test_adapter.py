@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -77,6 +78,18 @@ def test_a_network_of_others_guides_a_model(model: ColourNet, monkeypatch: pytes
     assert output.fakeness_map[0, :, :, 56:].max() < 0.01 * output.fakeness_map[0, :, :, :40].mean()
     without = locator(halves(), torch.ones(2, 1, 1, 1))
     torch.testing.assert_close(output.fakeness_map[1], without.fakeness_map[1], msg="without a face nothing is hidden")
+
+
+@torch.no_grad()
+def test_a_network_of_others_joins_saved_weights(tmp_path: Path) -> None:
+    tiny = FakeLocator("tu-test_resnet", encoder_weights=None).eval()
+    tiny.save_pretrained(tmp_path / "tiny")
+    parser = as_face_parser(BiSeNetLike(BISENET_PARTS), BISENET_PARTS)
+    loaded = FakeLocator.from_pretrained(tmp_path / "tiny", attention="hair", face_parser=parser)
+    given = parser.gather(parser(halves()), "hair")
+    attended = loaded.attend(halves())
+    assert attended is not None and not attended.face_found.any(), "there are no skin and no features"
+    torch.testing.assert_close(loaded(halves(), given).fakeness_map, tiny(halves(), given).fakeness_map)
 
 
 def test_normalisation_and_size_are_applied() -> None:
