@@ -225,6 +225,22 @@ def test_a_published_model_with_its_attention_and_without(monkeypatch: pytest.Mo
     assert gain["pixel_auc"] == {"mean": 0.5, "low": 0.5, "high": 0.5}
     assert gain["image_auc"]["mean"] == 0
     assert found["gains"]["ours, face and hair, residual"][OFF_DIAGONAL]["pixel_auc"]["mean"] == 0.5
+
+
+def test_published_models_run_as_they_are() -> None:
+    """A parser that sees no face gives attention 1 everywhere: on is off, and nothing is gained."""
+    torch.manual_seed(0)
+    parser = FaceParser(encoder_name="tu-test_resnet", side=64).freeze()
+    parser.has_face = lambda probabilities: torch.zeros(len(probabilities), dtype=torch.bool)  # type: ignore[method-assign]
+    test = a_test()
+    real = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    painted = torch.zeros(2, 32, 32, dtype=torch.bool)
+    painted[:, 8:20] = True
+    test = test._replace(real=real, fake=real.flip(0), painted=painted, parts_mask=None)
+    model = FakeLocator(**{**TINY, "texture_stem": 8, "attention": "face", "face_parser": parser}).eval()
+    gain = score_model("ours", model, [test])["gains"]["ours"][OFF_DIAGONAL]
+    assert gain["pixel_auc"] == {"mean": 0, "low": 0, "high": 0} and gain["image_auc"]["mean"] == 0
+    assert gain["pixel_auc_parts"]["mean"] is None, "parts are not labelled"
     plain = score_model("plain", FakeLocator(**TINY).eval(), [test])
     assert list(plain["scores"]) == ["plain"] and plain["gains"] == {}
 
