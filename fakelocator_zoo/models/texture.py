@@ -59,10 +59,17 @@ class TextureStem(nn.Module):
         features = self.conv3(self.conv2(x))
         # Cameras and scalings differ by more than photo and fake do; within one image they are alike.
         compared = torch.cat([features, self.compare(features)], dim=1)
-        logits = F.avg_pool2d(
-            self.head(compared), self.window, stride=1, padding=self.window // 2, count_include_pad=False
-        )
-        return TextureOutput(features, logits)
+        return TextureOutput(features, box_mean(self.head(compared), self.window))
+
+
+def box_mean(maps: Tensor, window: int) -> Tensor:
+    """Mean over an odd ``window`` around each place, without what lies beyond the edge: (B, C, h, w) -> the same.
+
+    Rows, then columns: a box of 19 x 19 needs 38 additions a place instead of 361.
+    """
+    half = window // 2
+    maps = F.avg_pool2d(maps, (1, window), stride=1, padding=(0, half), count_include_pad=False)
+    return F.avg_pool2d(maps, (window, 1), stride=1, padding=(half, 0), count_include_pad=False)
 
 
 #: How many numbers :func:`texture_statistics` gives.
