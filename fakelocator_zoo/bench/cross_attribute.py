@@ -62,7 +62,6 @@ STEM, STEM_FACE = "stem, no attention", "stem, face"
 PLAIN, PLAIN_FACE = "plain, no attention", "plain, face"
 #: Beside a texture stem attention weighs the map and nothing else, the losses are of its factors, and so trainings
 #: with and without attention are one and the same. Inside the encoder of a plain network it is another training.
-#: There attention at one stage leaves the shallower ones, which reach the decoder past it, unattended; hence both.
 VARIANTS: dict[str, Variant] = {
     STEM: Variant(
         STEM_NETWORK,
@@ -83,7 +82,6 @@ VARIANTS: dict[str, Variant] = {
         },
     ),
     PLAIN_FACE: Variant(PLAIN_NETWORK, FACE),
-    "plain, face, every stage": Variant({**PLAIN_NETWORK, "attention_stages": [1, 2, 3, 4]}, FACE),
 }
 #: The rows that the matrices are drawn of, and that edits made elsewhere are shown for.
 DRAWN = (STEM, STEM_FACE, PLAIN, PLAIN_FACE)
@@ -195,8 +193,8 @@ _TEXT = """\
 Trained from random weights on repaintings of one face part, tested on every part; other people and other generators \
 in the test. *stem* is what the published models are: a texture stem finds the painted pixels, and attention a weighs \
 the map by (1 + a) / 2, or by a in *multiply*; its decision does not depend on attention. *plain* is the paper's \
-network, attended by a inside the encoder, at stage 3 or at *every stage*. *face*: attention to all five parts. \
-*part*: attention to the part that is suspected.
+network, attended by a inside the encoder, at stage 3. *face*: attention to all five parts. *part*: attention to the \
+part that is suspected.
 
 Attention tells a network where to look, and a map that knows where to look has a high pixel AUC for nothing: *alone* \
 is the attention in place of a map, *afterwards* multiplies the map of the plain network without attention. What \

@@ -23,7 +23,7 @@ _SMALL: dict[str, Any] = {"encoder_name": "tu-mobilenetv4_conv_small_050", "enco
 PLAIN_NETWORK: dict[str, Any] = {
     **_SMALL,
     "encoder_depth": 4,
-    "decoder_channels": [32, 24, 16, 8],
+    "decoder_channels": [16, 12, 8, 8],
     "texture_stem": None,
 }
 #: What the published models are: a texture stem finds the painted pixels, encoder and decoder say how much they were
@@ -31,7 +31,7 @@ PLAIN_NETWORK: dict[str, Any] = {
 STEM_NETWORK: dict[str, Any] = {
     **_SMALL,
     "encoder_depth": 3,
-    "decoder_channels": [24, 16, 8],
+    "decoder_channels": [16, 8, 8],
     "texture_stem": 16,
 }
 BATCH_SIZE = 16  # half real, half fake

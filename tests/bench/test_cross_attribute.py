@@ -89,9 +89,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(cross_attribute, "_face_parser", lambda: parser)
     tiny = {}
     for name, variant in cross_attribute.VARIANTS.items():
-        chosen = {key: variant.network[key] for key in ("attention_stages",) if key in variant.network}
-        stem = variant.network["texture_stem"] and 8
-        tiny[name] = variant._replace(network={**TINY, **chosen, "texture_stem": stem})
+        tiny[name] = variant._replace(network={**TINY, "texture_stem": variant.network["texture_stem"] and 8})
     monkeypatch.setattr(cross_attribute, "VARIANTS", tiny)
     for cached in (cross_attribute._prepare, cross_attribute._fakes):
         cached.cache_clear()
