@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from fakelocator_zoo.bench.part_fakes import (
     paint_part,
     read_part_faces,
 )
+from fakelocator_zoo.bench.part_models import Factor, score_model
 from fakelocator_zoo.bench.part_summary import (
     DIAGONAL,
     OFF_DIAGONAL,
@@ -28,46 +29,66 @@ from fakelocator_zoo.bench.part_summary import (
     network_row,
     trained_parts,
 )
-from fakelocator_zoo.bench.part_tests import (
-    PartTest,
-    Scored,
-    attention_alone,
-    edit_tests,
-    figures,
-    part_test,
-    run,
-    times_attention,
+from fakelocator_zoo.bench.part_tests import PartTest, attention_alone, edit_tests, figures, part_test, run
+from fakelocator_zoo.bench.part_training import (
+    FACE,
+    NONE,
+    PART,
+    PLAIN_NETWORK,
+    STEM_NETWORK,
+    attended_parts,
+    train_on_part,
 )
-from fakelocator_zoo.bench.part_training import FACE, NETWORK, NONE, PART, attended_parts, train_on_part
-from fakelocator_zoo.bench.rivals import load_model
+from fakelocator_zoo.bench.rivals import load_model, model_names
 from fakelocator_zoo.bench.training import training_generators
 from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.face_parsing import load_face_parser
 from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.features import model_identity
+from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 
 class Variant(NamedTuple):
-    """How a network attends."""
+    """A training, and the rows that it gives."""
 
-    attention: str  #: NONE, FACE or PART
-    network: Mapping[str, Any] = {}  #: what differs from :data:`NETWORK`
+    network: Mapping[str, Any]  #: arguments of FakeLocator
+    attention: str  #: in training and test: NONE, FACE or PART
+    #: Rows made of its maps: their names, and what the maps are weighed by.
+    afterwards: Mapping[str, Factor] = {}
 
 
-#: Attention at one stage leaves the shallower ones, which reach the decoder past it, unattended; hence both.
+STEM, STEM_FACE = "stem, no attention", "stem, face"
+PLAIN, PLAIN_FACE = "plain, no attention", "plain, face"
+#: Beside a texture stem attention weighs the map and nothing else, the losses are of its factors, and so trainings
+#: with and without attention are one and the same. Inside the encoder of a plain network it is another training.
 VARIANTS: dict[str, Variant] = {
-    NONE: Variant(NONE),
-    "face": Variant(FACE),
-    "face, every stage": Variant(FACE, {"attention_stages": [1, 2, 3, 4]}),
-    "part, every stage": Variant(PART, {"attention_stages": [1, 2, 3, 4]}),
+    STEM: Variant(
+        STEM_NETWORK,
+        NONE,
+        {
+            STEM_FACE: Factor(FACE, "residual"),
+            "stem, face, multiply": Factor(FACE, "multiply"),
+            "stem, part": Factor(PART, "residual"),
+            "stem, part, multiply": Factor(PART, "multiply"),
+        },
+    ),
+    PLAIN: Variant(
+        PLAIN_NETWORK,
+        NONE,
+        {
+            "plain, map x face afterwards": Factor(FACE, "multiply"),
+            "plain, map x part afterwards": Factor(PART, "multiply"),
+        },
+    ),
+    PLAIN_FACE: Variant(PLAIN_NETWORK, FACE),
 }
+#: The rows that the matrices are drawn of, and that edits made elsewhere are shown for.
+DRAWN = (STEM, STEM_FACE, PLAIN, PLAIN_FACE)
 SEEDS = 3
 #: People who are only tested on: the last by file name, whom the bundled face parser has never seen either.
 HELD_OUT = 60
-#: What stands beside the trained ones: the map of the network without attention times the attention afterwards, and
-#: the attention in place of a map.
-AFTERWARDS = {FACE: "none, map x face afterwards", PART: "none, map x part afterwards"}
+#: The attention in place of a map.
 ALONE = {FACE: "attention to the face alone", PART: "attention to the part alone"}
 PICTURE = "cross-attribute.png"
 LABELS = {"image_auc": "image AUC", "pixel_auc": "pixel AUC", "pixel_auc_parts": "pixel AUC in parts", "coss": "COSS"}
@@ -77,7 +98,7 @@ class Prepared(NamedTuple):
     """What all cells of a run share; made when the first one is computed."""
 
     training: PartFaces
-    fakes: Mapping[str, PartFakes]  #: by part, from one half of the generators
+    generators: Sequence[Generator]  #: one half of them: what trains
     tests: tuple[PartTest, ...]  #: one for each part, from the other half, then the edits made elsewhere
 
 
@@ -110,9 +131,10 @@ def cells(options: BenchOptions) -> list[Cell]:
                 **settings,
                 "steps": options.steps,
                 "seed": options.seed,
-                "network": {**NETWORK, **variant.network},
+                "network": dict(variant.network),
                 "part": part,
                 "attention": variant.attention,
+                "afterwards": dict(variant.afterwards),
                 "repetition": seed,
             },
             partial(_train_and_score, options, part, name, seed),
@@ -123,7 +145,7 @@ def cells(options: BenchOptions) -> list[Cell]:
     ]
     published = [
         Cell(f"model/{name}", {**settings, **model_identity(model)}, partial(_score_model, options, name, model))
-        for name, model in ((Path(name).name, load_model(name, "cpu")) for name in options.models)
+        for name, model in ((Path(name).name, load_model(name, "cpu")) for name in model_names(options))
     ]
     return [*trained, Cell("attention alone", settings, partial(_score_attention, options)), *published]
 
@@ -132,23 +154,25 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
     """Rows for the diagonal, for what lies off it and for each edit made elsewhere; the matrices as a picture."""
     trained = [result for result in results.values() if "part" in result]
     given: Scores = {}
+    gains: dict[str, Any] = {}
     for result in results.values():
         if "part" not in result:
             given |= result.get("scores", {})
+            gains |= result.get("gains", {})
     networks = list(dict.fromkeys(name for result in trained for name in result["scores"]))
     tests = list(dict.fromkeys(name for result in trained for each in result["scores"].values() for name in each))
     rows: list[tuple[str, ...]] = []
     for where in (OFF_DIAGONAL, DIAGONAL):
-        rows += [network_row(trained, where, network) for network in networks]
-        rows += [given_row(given, where, name) for name in given if where == OFF_DIAGONAL]
+        rows += [network_row(trained, where, network, _baseline(network)) for network in networks]
+        rows += [given_row(given, gains, where, name) for name in given if where == OFF_DIAGONAL]
     for where in (name for name in tests if name not in MANIPULATED):
         # The controls are about the maps of parts painted here.
-        rows += [network_row(trained, where, network) for network in networks if network in VARIANTS]
-        rows += [given_row(given, where, name) for name in given if name not in ALONE.values()]
+        rows += [network_row(trained, where, network, _baseline(network)) for network in networks if network in DRAWN]
+        rows += [given_row(given, gains, where, name) for name in given if name not in ALONE.values()]
     notes = skip_sentences(results)
     pictures = {}
     if trained:
-        shown = [name for name in VARIANTS if name in networks]
+        shown = [name for name in DRAWN if name in networks]
         matrices = {
             f"{name}: {LABELS[figure]}": matrix(trained, name, figure)
             for figure in ("image_auc", "pixel_auc")
@@ -160,38 +184,47 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
         except Skipped as reason:
             notes.append(str(reason))
     seeds = len({result["seed"] for result in trained})
-    text = (
-        "A plain network without a texture stem, trained from random weights on repaintings of one face part, tested "
-        "on every part; other people and other generators in the test. *face*: attention to all five parts in "
-        "training and test. *part*: attention to the part trained on, switched in the test to the suspected part, in "
-        "fake and photo alike. Both multiply stage 3, the default, or *every stage*.\n\n"
-        "Attention tells the network where to look, and a map that knows where to look has a high pixel AUC for "
-        "nothing: *afterwards* multiplies the map of the network without attention by the same attention, and *alone* "
-        "is the attention itself. What attention is worth to a network is what it has over these, and the image AUC, "
-        "where photos get the attention as well. *pixel AUC in parts* counts the pixels of the five parts alone.\n\n"
-        f"Means over {seeds} seeds; Δ is the difference from *none* with the 95 % t interval over the seeds. Edits "
-        "made elsewhere: *pixel AUC* of where an edit differs from its photo by 0.05 or more; *recon* is the "
-        "generator's plain reconstruction. For models that were not trained here *the other parts* are all parts."
-    )
-    columns = ("tested on", "network", *LABELS.values(), "Δ image AUC", "Δ pixel AUC")
-    return Section("cross-attribute", "Cross-attribute", sentences(text, notes), columns, rows, pictures)
+    columns = ("tested on", "network", *LABELS.values(), *(f"Δ {label}" for label in LABELS.values()))
+    text = sentences(_TEXT.format(seeds=seeds), notes)
+    return Section("cross-attribute", "Cross-attribute", text, columns, rows, pictures)
+
+
+_TEXT = """\
+Trained from random weights on repaintings of one face part, tested on every part; other people and other generators \
+in the test. *stem* is what the published models are: a texture stem finds the painted pixels, and attention a weighs \
+the map by (1 + a) / 2, or by a in *multiply*; its decision does not depend on attention. *plain* is the paper's \
+network, attended by a inside the encoder, at stage 3. *face*: attention to all five parts. *part*: attention to the \
+part that is suspected.
+
+Attention tells a network where to look, and a map that knows where to look has a high pixel AUC for nothing: *alone* \
+is the attention in place of a map, *afterwards* multiplies the map of the plain network without attention. What \
+attention is worth to a network is what the two have over each of them. *pixel AUC in parts* counts the pixels of the \
+five parts alone.
+
+Means over {seeds} seeds. Δ is the difference from the same network with no attention, with the 95 % t interval over \
+the seeds; of models that were not trained here, the difference from *attention off* with the 95 % bootstrap interval \
+over people, and *the other parts* are all parts. Edits made elsewhere: *pixel AUC* of where an edit differs from its \
+photo by 0.05 or more; *recon* is the generator's plain reconstruction."""
+
+
+def _baseline(network: str) -> str:
+    """The row that a row of a network trained here is compared with."""
+    return STEM if network.startswith("stem") else PLAIN
 
 
 def _train_and_score(options: BenchOptions, part: str, name: str, seed: int) -> dict[str, Any]:
     data = _prepare(options)
     variant = VARIANTS[name]
-    network = {**NETWORK, **variant.network}
     first = options.seed * SEEDS + seed
-    model = train_on_part(data.training, data.fakes[part], part, variant.attention, options.steps, first, network)
+    fakes = _fakes(options, part)
+    network = dict(variant.network)
+    model = train_on_part(data.training, fakes, part, variant.attention, options.steps, first, network)
     scores: Scores = {}
     for test in data.tests:
         scored = run(model, test, attended_parts(variant.attention, test.parts))
-        found: dict[str, Scored] = {name: scored}
-        if variant.attention == NONE:
-            for other, control in AFTERWARDS.items():
-                found[control] = times_attention(scored, test, attended_parts(other, test.parts) or ())
-        for network_name, each in found.items():
-            scores.setdefault(network_name, {})[test.name] = figures(each, test)
+        found = {name: scored, **{row: factor.applied(scored, test) for row, factor in variant.afterwards.items()}}
+        for row, each in found.items():
+            scores.setdefault(row, {})[test.name] = figures(each, test)
     return {"part": part, "seed": seed, "scores": scores}
 
 
@@ -205,8 +238,7 @@ def _score_attention(options: BenchOptions) -> dict[str, Any]:
 
 
 def _score_model(options: BenchOptions, name: str, model: FakeLocator) -> dict[str, Any]:
-    tests = _prepare(options).tests
-    return {"scores": {name: {test.name: figures(run(model, test, None), test) for test in tests}}}
+    return score_model(name, model, _prepare(options).tests)
 
 
 @lru_cache(maxsize=1)
@@ -217,10 +249,16 @@ def _prepare(options: BenchOptions) -> Prepared:
         raise ValueError("one half of the bank trains and the other tests; give at least two generators")
     parser = _face_parser()
     training, testing = read_part_faces(*labelled_faces(options.faces), parser, options.size, _held_out(options))
-    fakes = {part: paint_part(training, part, generators[::2], options.seed) for part in _painted_parts(options)}
     tests = [part_test(testing, part, generators[1::2], parser) for part in MANIPULATED]
     edits = [] if options.attributes is None else edit_tests(options.attributes, parser)
-    return Prepared(training, fakes, (*tests, *edits))
+    return Prepared(training, generators[::2], (*tests, *edits))
+
+
+@lru_cache(maxsize=1)
+def _fakes(options: BenchOptions, part: str) -> PartFakes:
+    """Of the part that is being trained on: cells come part by part, and a run that goes on paints no other."""
+    data = _prepare(options)
+    return paint_part(data.training, part, data.generators, options.seed)
 
 
 @lru_cache(maxsize=1)

@@ -11,11 +11,12 @@ from scipy.stats import ttest_1samp
 from fakelocator_zoo.bench.evaluations import UNDEFINED
 from fakelocator_zoo.bench.part_fakes import MANIPULATED
 from fakelocator_zoo.bench.part_tests import FIGURES
-from fakelocator_zoo.bench.part_training import NONE
 
 DIAGONAL, OFF_DIAGONAL = "the part trained on", "the other parts"
 #: Figures by network and test set.
 Scores = dict[str, dict[str, dict[str, float | None]]]
+#: Differences from the same model with attention off, ``{"mean", "low", "high"}``, by name, test set and figure.
+Gains = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float | None]]]]
 
 
 def trained_parts(trained: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -65,21 +66,21 @@ def _by_seed(trained: Sequence[Mapping[str, Any]], where: str, network: str, fig
     return np.array(means)
 
 
-def network_row(trained: Sequence[Mapping[str, Any]], where: str, network: str) -> tuple[str, ...]:
-    """Figures of a network trained here and their differences from NONE, as a row of the table.
+def network_row(trained: Sequence[Mapping[str, Any]], where: str, network: str, baseline: str) -> tuple[str, ...]:
+    """Figures of a network trained here and their differences from ``baseline``, as a row of the table.
 
     Args:
         where: OFF_DIAGONAL, DIAGONAL or the name of a test.
     """
     shown = [_number(np.mean(_by_seed(trained, where, network, figure))) for figure in FIGURES]
     differences = []
-    for figure in ("image_auc", "pixel_auc"):
-        by_seed = _by_seed(trained, where, network, figure) - _by_seed(trained, where, NONE, figure)
-        differences.append(UNDEFINED if network == NONE else _with_interval(by_seed))
+    for figure in FIGURES:
+        by_seed = _by_seed(trained, where, network, figure) - _by_seed(trained, where, baseline, figure)
+        differences.append(UNDEFINED if network == baseline else _with_interval(by_seed))
     return (where, network, *shown, *differences)
 
 
-def given_row(given: Scores, where: str, name: str) -> tuple[str, ...]:
+def given_row(given: Scores, gains: Gains, where: str, name: str) -> tuple[str, ...]:
     """Figures of what was not trained here, as a row of the table; OFF_DIAGONAL is the mean over all parts."""
     # Off the diagonal every part is tested on equally often.
     tests = MANIPULATED if where == OFF_DIAGONAL else (where,)
@@ -88,7 +89,16 @@ def given_row(given: Scores, where: str, name: str) -> tuple[str, ...]:
         UNDEFINED if None in each else _number(float(np.mean([value for value in each if value is not None])))
         for each in values.values()
     ]
-    return (where, name, *shown, UNDEFINED, UNDEFINED)
+    gained = gains.get(name, {}).get(where, {})
+    return (where, name, *shown, *(_gain(gained.get(figure)) for figure in FIGURES))
+
+
+def _gain(interval: Mapping[str, float | None] | None) -> str:
+    if interval is None or interval["mean"] is None:
+        return UNDEFINED
+    if interval["low"] is None or interval["low"] == interval["high"]:
+        return f"{interval['mean']:+.3f}"
+    return f"{interval['mean']:+.3f} [{interval['low']:+.3f}, {interval['high']:+.3f}]"
 
 
 def _with_interval(by_seed: np.ndarray) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
@@ -19,7 +20,8 @@ from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.inference.images import read_image
-from fakelocator_zoo.metrics import coss, pixel_auc
+from fakelocator_zoo.metrics import coss
+from fakelocator_zoo.models.attention import AttentionMode
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 #: Where the edits of AttGAN's attributes are looked for; others change the whole face.
@@ -39,6 +41,7 @@ ATTRIBUTE_PARTS: Mapping[str, tuple[str, ...]] = {
 #: Mean over the images of a test set: image AUC of fakes against their own photos, pixel AUC in the whole image,
 #: pixel AUC among the pixels of the five parts alone, and COSS.
 FIGURES = ("image_auc", "pixel_auc", "pixel_auc_parts", "coss")
+MAP_FIGURES = FIGURES[1:]
 _BATCH = 32
 
 
@@ -53,6 +56,7 @@ class PartTest(NamedTuple):
     fake_attention: Tensor  #: (N, 5, h, w) uint8, from the fakes
     painted: Tensor  #: (N, H, W) bool
     parts_mask: Tensor | None  #: (N, H, W) bool, pixels of the five parts; None where they are not labelled
+    people: Tensor  #: (N,) int64, whose photo each is; the same number in every test made of the same photos
 
 
 def part_test(faces: PartFaces, part: str, generators: Sequence[Generator], face_parser: PartMapping) -> PartTest:
@@ -68,6 +72,7 @@ def part_test(faces: PartFaces, part: str, generators: Sequence[Generator], face
         attention_maps(face_parser, fakes.images),
         painted,
         faces.masks[fakes.faces].any(dim=1) | painted,
+        fakes.faces,
     )
 
 
@@ -81,6 +86,7 @@ def edit_tests(folder: Path, face_parser: PartMapping) -> list[PartTest]:
     tests = []
     for fake in sorted(path for path in folder.glob("*/fake") if path.is_dir()):
         photos = {path.stem: path for path in list_images([fake.parent / "real"])}
+        people = {person: number for number, person in enumerate(photos)}
         edits: dict[str, list[tuple[Path, Path]]] = {}
         for path in list_images([fake]):
             person, _, attribute = path.stem.partition("_")
@@ -101,6 +107,7 @@ def edit_tests(folder: Path, face_parser: PartMapping) -> list[PartTest]:
                     attention_maps(face_parser, edited),
                     fakeness_map(real, edited)[:, 0] >= MAP_THRESHOLD,
                     None,
+                    torch.tensor([people[photo.stem] for photo, _ in pairs]),
                 )
             )
     return tests
@@ -121,14 +128,23 @@ class Scored(NamedTuple):
 
 
 @torch.inference_mode()
-def run(model: FakeLocator, test: PartTest, parts: Sequence[str] | None) -> Scored:
-    """Fakes and photos through ``model``, each with attention to ``parts`` of its own (None: without attention)."""
+def run(model: FakeLocator, test: PartTest, parts: Sequence[str] | None, *, off: bool = False) -> Scored:
+    """Fakes and photos through ``model``.
+
+    Args:
+        parts: each image gets attention to these of its own; None leaves it to the model, which has its own parser
+            or none.
+        off: attention is 1 everywhere instead, as where no face is found.
+    """
     maps, scores = [], []
     for images, attention in ((test.fake, test.fake_attention), (test.real, test.real_attention)):
         given = None if parts is None else chosen_attention(attention, parts)
+        if off:
+            given = torch.ones(len(images), 1, 1, 1)
         for start in range(0, len(images), _BATCH):
             batch = slice(start, start + _BATCH)
-            output = model(images[batch].float() / 255, None if given is None else given[batch])
+            pixels = (images[batch].float() / 255).contiguous(memory_format=torch.channels_last)
+            output = model(pixels, None if given is None else given[batch])
             maps.append(output.fakeness_map[:, 0])
             scores.append(output.logits.softmax(dim=1)[:, 1])
     count = len(test.fake)
@@ -136,26 +152,54 @@ def run(model: FakeLocator, test: PartTest, parts: Sequence[str] | None) -> Scor
     return Scored(torch.cat(maps)[:count], said[:count], said[count:])
 
 
-def figures(scored: Scored, test: PartTest) -> dict[str, float | None]:
-    """The :data:`FIGURES`; None where no image defines one."""
-    true = fakeness_map(test.real, test.fake)[:, 0].numpy()
-    values: dict[str, list[float]] = {name: [] for name in FIGURES}
+def image_auc(scored: Scored) -> float:
+    """Of the decisions on the fakes against those on their own photos."""
     decided = np.concatenate([scored.real_scores, scored.fake_scores])
-    values["image_auc"].append(float(roc_auc_score(np.repeat([0, 1], len(scored.fake_scores)), decided)))
+    return float(roc_auc_score(np.repeat([0, 1], len(scored.fake_scores)), decided))
+
+
+def map_figures(scored: Scored, test: PartTest) -> dict[str, np.ndarray]:
+    """Those of :data:`FIGURES` that are of one map: a value an image (N,), NaN where it defines none."""
+    true = fakeness_map(test.real, test.fake)[:, 0].numpy()
+    count = len(test.fake)
+    values = {name: np.full(count, np.nan) for name in MAP_FIGURES}
     for number, (predicted, painted) in enumerate(zip(scored.maps.numpy(), test.painted.numpy(), strict=True)):
-        values["coss"].append(coss(predicted, true[number]))
-        if painted.any() and not painted.all():
-            values["pixel_auc"].append(pixel_auc(predicted, painted))
+        values["coss"][number] = coss(predicted, true[number])
+        values["pixel_auc"][number] = rank_auc(predicted.ravel(), painted.ravel())
         if test.parts_mask is not None:
             inside = test.parts_mask[number].numpy()
-            if painted[inside].any() and not painted[inside].all():
-                values["pixel_auc_parts"].append(pixel_auc(predicted[inside], painted[inside]))
-    return {name: float(np.mean(each)) if each else None for name, each in values.items()}
+            values["pixel_auc_parts"][number] = rank_auc(predicted[inside], painted[inside])
+    return values
 
 
-def times_attention(scored: Scored, test: PartTest, parts: Sequence[str]) -> Scored:
-    """The same maps multiplied by the attention to ``parts``: what attention is worth after the network."""
-    return scored._replace(maps=scored.maps * _full_size(test, parts))
+def figures(scored: Scored, test: PartTest) -> dict[str, float | None]:
+    """The :data:`FIGURES`; None where no image defines one."""
+    values = map_figures(scored, test)
+    means = {name: float(np.nanmean(each)) if np.isfinite(each).any() else None for name, each in values.items()}
+    return {"image_auc": image_auc(scored), **means}
+
+
+def rank_auc(predicted: np.ndarray, painted: np.ndarray) -> float:
+    """Pixel AUC of values (P,) and their truth (P,) bool, by ranks; NaN where all or none of it is painted.
+
+    It is that of ``fakelocator_zoo.metrics`` without scikit-learn's checks: this table takes tens of thousands.
+    """
+    inside = int(painted.sum())
+    outside = painted.size - inside
+    if not inside or not outside:
+        return float("nan")
+    ranks = float(rankdata(predicted)[painted].sum())
+    return (ranks - inside * (inside + 1) / 2) / (inside * outside)
+
+
+def times_attention(scored: Scored, test: PartTest, parts: Sequence[str], mode: AttentionMode = "multiply") -> Scored:
+    """The same maps weighed by the attention a to ``parts``: times a, or times (1 + a) / 2 where it is residual.
+
+    That is what attention is worth after the network, and all that it is beside a texture stem whose encoder is
+    not attended.
+    """
+    attention = _full_size(test, parts)
+    return scored._replace(maps=scored.maps * (attention if mode == "multiply" else (1 + attention) / 2))
 
 
 def attention_alone(test: PartTest, parts: Sequence[str]) -> Scored:

@@ -17,13 +17,22 @@ from fakelocator_zoo.training.recipe import LossRecipe
 #: What attention is: none; to all of MANIPULATED, in training and test alike (what can be manipulated, as in the
 #: paper); or to the part that is painted, switched to the suspected part in the test.
 NONE, FACE, PART = "none", "face", "part"
-#: The paper's plain network, small enough for many trainings on one core.
-NETWORK: dict[str, Any] = {
-    "encoder_name": "tu-mobilenetv4_conv_small_050",
+#: Small enough for many trainings on one core.
+_SMALL: dict[str, Any] = {"encoder_name": "tu-mobilenetv4_conv_small_050", "encoder_weights": None}
+#: The paper's plain network.
+PLAIN_NETWORK: dict[str, Any] = {
+    **_SMALL,
     "encoder_depth": 4,
-    "encoder_weights": None,
-    "decoder_channels": [32, 24, 16, 8],
+    "decoder_channels": [16, 12, 8, 8],
     "texture_stem": None,
+}
+#: What the published models are: a texture stem finds the painted pixels, encoder and decoder say how much they were
+#: changed, which takes less of them.
+STEM_NETWORK: dict[str, Any] = {
+    **_SMALL,
+    "encoder_depth": 3,
+    "decoder_channels": [16, 8, 8],
+    "texture_stem": 16,
 }
 BATCH_SIZE = 16  # half real, half fake
 LEARNING_RATE = 2e-3

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from fakelocator_zoo.bench import runtimes
+from fakelocator_zoo.bench.attention_cost import attention_seconds, attention_table
 from fakelocator_zoo.bench.cells import Cell, Section, Skipped, skip_sentences
 from fakelocator_zoo.bench.evaluations import sentences
 from fakelocator_zoo.bench.footprint import footprint, help_seconds
@@ -57,6 +58,9 @@ def cells(options: BenchOptions) -> list[Cell]:
             compute = partial(_networks_timed, options, setting, budget)
             key = f"threads {count}/batch {batch}/{size} px"
             found.append(Cell(key, common | setting | {"budget": budget}, compute))
+    config, setting = configs[Path(names[0]).name], {"threads": 1, "batch": 1, "size": sizes[0]}
+    compute = partial(_attention_timed, options, config, setting, budget)
+    found.append(Cell("attention", common | setting | {"budget": budget}, compute))
     if options.device == "cpu":
         setting = {"threads": most, "batch": 1, "size": sizes[0]}
         there = {"runtimes": runtimes.available()}
@@ -81,6 +85,12 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
         f"rounds. *{UNET}* has the first model's channels and upsampling as well. Of models of one architecture one "
         "is timed."
     ]
+    attended = results.get("attention")
+    if attended and "attention_seconds" in attended:
+        parts += [
+            f"What attention costs *{attended['model']}*, {_setting(attended)}, networks in turns:",
+            attention_table(attended["attention_seconds"]),
+        ]
     found = results.get("runtimes")
     if found and "seconds" in found:
         base = median(found["seconds"][runtimes.EAGER])
@@ -209,6 +219,13 @@ def _runtimes_timed(options: BenchOptions, setting: Mapping[str, int], budget: f
             # One after the other: the idle threads of one runtime would slow the next one down.
             seconds |= interleaved_seconds({each: action}, budget=budget)
     return {**setting, "model": Path(name).name, "seconds": seconds, "notes": notes}
+
+
+def _attention_timed(
+    options: BenchOptions, config: Mapping[str, Any], setting: Mapping[str, int], budget: float
+) -> dict[str, Any]:
+    seconds = attention_seconds(config, setting["size"], budget, options.device)
+    return {**setting, "model": Path(model_names(options)[0]).name, "attention_seconds": seconds}
 
 
 def _process(kind: str, name: str, size: int) -> dict[str, Any]:

@@ -36,6 +36,9 @@ BISENET_PARTS: tuple[str, ...] = (
 and right from the viewer: swap the names if a person's left eye comes out as the right one."""
 
 
+_ROUNDING = 1e-3  # by which probabilities made in half precision may leave [0, 1]
+
+
 class AdaptedParser(PartMapping):
     """Another network behind the interface of `FaceParser`; made by `as_face_parser`. Frozen."""
 
@@ -70,7 +73,16 @@ class AdaptedParser(PartMapping):
                 f"the adapted face parser gave {tuple(maps.shape)}, but {len(self.parts)} parts are named: "
                 f"(B, {len(self.parts)}, h, w) is expected"
             )
-        return maps.softmax(dim=1) if self.outputs == "logits" else maps
+        if self.outputs == "logits":
+            return maps.softmax(dim=1)
+        if not torch.compiler.is_compiling():
+            low, high = maps.aminmax()
+            if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+                raise ValueError(
+                    f"the adapted face parser gave {float(low):.3g} to {float(high):.3g}, which are no probabilities; "
+                    "give as_face_parser outputs='logits'"
+                )
+        return maps.clamp(0, 1)
 
     def train(self, mode: bool = True) -> AdaptedParser:
         """Stays in evaluation mode, as a frozen parser does."""
@@ -100,7 +112,8 @@ def as_face_parser(
         size: resize images to this (height and width) first; None leaves them as they are.
 
     Raises:
-        ValueError: of the first call, if the number of maps is not that of `parts`.
+        ValueError: of the first call, if the number of maps is not that of `parts`, or if what were to be
+            probabilities are none.
         TypeError: `model` cannot be called, or what it gives holds no part maps.
 
     A SegFormer trained on CelebAMask-HQ, whose labels are `PARTS` in order::

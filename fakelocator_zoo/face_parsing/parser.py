@@ -122,6 +122,8 @@ class FaceParser(PartMapping):
         self.head = network.segmentation_head
         self.register_buffer("mean", torch.tensor(list(mean)).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(1, 3, 1, 1), persistent=False)
+        # As the images come in; here, so that a parser rebuilt inside a FakeLocator has it as well.
+        self.to(memory_format=torch.channels_last)
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
         """Size at which a photo of height x width is parsed: multiples of 32, the longer side `side`."""

@@ -66,7 +66,8 @@ def parse_photo(face_parser: nn.Module, image: np.ndarray) -> ParsedPhoto:
 def _parse(face_parser: nn.Module, image: np.ndarray) -> tuple[np.ndarray, bool]:
     """The most likely part of each pixel (H, W) uint8, and whether there is a face."""
     device = next(face_parser.parameters(), torch.empty(0)).device
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None].float() / 255
+    # A copy: arrays that Pillow gives cannot be written, and torch warns of those.
+    pixels = torch.tensor(image, device=device).permute(2, 0, 1)[None].float() / 255
     probabilities = face_parser(pixels)
     height, width = image.shape[:2]
     scale = min(1.0, _LONGEST / max(height, width))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,7 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 from fakelocator_zoo.inference.render import side_by_side
 
 from .parts import PARTS
-from .photo import ParsedPhoto
+
+if TYPE_CHECKING:
+    from .photo import ParsedPhoto
 
 # Neighbours on a face differ most; the left one of a pair is the darker one.
 _COLOURS: dict[str, tuple[int, int, int]] = dict(

@@ -101,7 +101,6 @@ def train_face_parser(
     out.mkdir(parents=True, exist_ok=True)
     if int(faces.labels.max()) >= len(parser.parts):
         raise ValueError(f"label {int(faces.labels.max())} has no part: the parser has {len(parser.parts)}")
-    parser.to(memory_format=torch.channels_last)
     average = deepcopy(parser)
     optimizer = torch.optim.AdamW(parser.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     steps = len(faces.images) // settings.batch_size

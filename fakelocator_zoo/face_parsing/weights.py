@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -42,6 +41,7 @@ def load_face_parser(name_or_folder: str | Path = "face_parser.research") -> Fac
         ValueError: no bundled parser has this name (the nearest is suggested), or the files are not those of a face
             parser: pickles, other keys, another model's config.
 
+    >>> import torch
     >>> parser = load_face_parser("face_parser.research")
     >>> parser(torch.rand(1, 3, 200, 200)).shape
     torch.Size([1, 19, 64, 64])
@@ -82,5 +82,4 @@ def load_face_parser(name_or_folder: str | Path = "face_parser.research") -> Fac
         parser.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise ValueError(f"{weights} does not fit its config.json: {error}") from None
-    parser.to(memory_format=torch.channels_last)
     return parser.freeze()

@@ -188,11 +188,20 @@ def resolve_face_parser(face_parser: nn.Module | str | Mapping[str, Any] | None)
 
 
 def check_attention(attention: Tensor, batch: int) -> None:
-    """Raise ValueError unless ``attention`` is float (B, 1, h, w) in [0, 1]."""
-    if attention.ndim != 4 or tuple(attention.shape[:2]) != (batch, 1) or not attention.is_floating_point():
-        raise ValueError(f"attention must be float ({batch}, 1, h, w) in [0, 1], got {tuple(attention.shape)}")
+    """Raise ValueError unless ``attention`` is float (B, 1, h, w) in [0, 1], with h and w at least 1."""
+    if not isinstance(attention, Tensor):
+        raise ValueError(f"attention must be a float tensor ({batch}, 1, h, w), got {type(attention).__name__}")
+    shaped = attention.ndim == 4 and tuple(attention.shape[:2]) == (batch, 1) and 0 not in attention.shape[2:]
+    if not shaped or not attention.is_floating_point():
+        raise ValueError(
+            f"attention must be float ({batch}, 1, h, w) in [0, 1], one map an image, got "
+            f"{str(attention.dtype).removeprefix('torch.')} {tuple(attention.shape)}"
+        )
     if torch.compiler.is_compiling():
         return  # a check of values would break the graph
     low, high = attention.aminmax()
     if not (low >= 0 and high <= 1):
-        raise ValueError(f"attention must lie in [0, 1], got {float(low):.3g} to {float(high):.3g}")
+        raise ValueError(
+            f"attention must lie in [0, 1], got {float(low):.3g} to {float(high):.3g}; give probabilities, for example "
+            "the sigmoid of logits"
+        )

@@ -171,6 +171,11 @@ class FakeLocator(SegmentationModel):
             )
         return {**self._config, "face_parser": dict(parser_config)}
 
+    @property
+    def attends_map_alone(self) -> bool:
+        """Whether attention weighs the fakeness map and nothing else: logits, texture map and change are without it."""
+        return self.texture is not None and not self._stage_attention.stages
+
     def initialize(self) -> None:
         """Initialise decoder and heads; a new model starts with a nearly empty map."""
         super().initialize()
@@ -227,7 +232,7 @@ class FakeLocator(SegmentationModel):
 
     def classify(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
         """Logits (B, 2), real and fake, without the cost of the decoder."""
-        if attention is None and not self._stage_attention.stages:
+        if attention is None and self.attends_map_alone:
             attention = images.new_ones(len(images), 1, 1, 1)  # the map alone is attended: spare the face parser
         encoding = self.encode_stages(images, attention)
         return self._classify(encoding.features[-1], encoding.texture, images.shape[-2], images.shape[-1])

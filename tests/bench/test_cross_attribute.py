@@ -8,10 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
+from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.bench import cross_attribute
 from fakelocator_zoo.bench.cells import Skipped, run_cells
 from fakelocator_zoo.bench.options import BenchOptions
 from fakelocator_zoo.bench.part_fakes import MANIPULATED, PartFaces, faces_with_part, paint_part, part_masks
+from fakelocator_zoo.bench.part_models import OTHERS, by_person, score_model
+from fakelocator_zoo.bench.part_summary import OFF_DIAGONAL
 from fakelocator_zoo.bench.part_tests import (
     PartTest,
     Scored,
@@ -19,6 +22,8 @@ from fakelocator_zoo.bench.part_tests import (
     chosen_attention,
     edit_tests,
     figures,
+    rank_auc,
+    run,
     times_attention,
 )
 from fakelocator_zoo.bench.part_training import FACE, NONE, PART, train_on_part
@@ -26,6 +31,7 @@ from fakelocator_zoo.face_parsing import FaceParser
 from fakelocator_zoo.face_parsing.parts import PARTS
 from fakelocator_zoo.generators.bank import save_generator
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.metrics import pixel_auc
 
 TINY = {
     "encoder_name": "tu-test_resnet",
@@ -81,10 +87,15 @@ def data(tmp_path: Path, generators: list[Generator]) -> Path:
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     parser = FaceParser(encoder_name="tu-test_resnet", side=64).freeze()
     monkeypatch.setattr(cross_attribute, "_face_parser", lambda: parser)
-    monkeypatch.setattr(cross_attribute, "NETWORK", TINY)
-    cross_attribute._prepare.cache_clear()
+    tiny = {}
+    for name, variant in cross_attribute.VARIANTS.items():
+        tiny[name] = variant._replace(network={**TINY, "texture_stem": variant.network["texture_stem"] and 8})
+    monkeypatch.setattr(cross_attribute, "VARIANTS", tiny)
+    for cached in (cross_attribute._prepare, cross_attribute._fakes):
+        cached.cache_clear()
     yield
-    cross_attribute._prepare.cache_clear()
+    for cached in (cross_attribute._prepare, cross_attribute._fakes):
+        cached.cache_clear()
 
 
 def test_masks_of_parts() -> None:
@@ -142,7 +153,7 @@ def a_test() -> PartTest:
     attention[:, 0, :, :2] = 255
     upper = torch.zeros_like(painted)
     upper[:, :2] = True
-    return PartTest("hair", ("hair",), real, fake, attention, attention, painted, upper)
+    return PartTest("hair", ("hair",), real, fake, attention, attention, painted, upper, torch.tensor([0, 1]))
 
 
 def test_figures_by_hand() -> None:
@@ -166,6 +177,72 @@ def test_a_map_that_knows_where_to_look_scores_for_nothing() -> None:
         assert figures(given, test)["pixel_auc"] == 1
 
 
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_pixel_auc_by_ranks_is_that_of_the_metrics(levels: int) -> None:
+    """With ties (maps of three values) and without."""
+    rng = np.random.default_rng(levels)
+    predicted = rng.integers(0, levels, 400).astype(np.float32)
+    painted = rng.random(400) < 0.3
+    assert rank_auc(predicted, painted) == pytest.approx(pixel_auc(predicted, painted), abs=1e-12)
+    assert np.isnan(rank_auc(predicted, np.ones(400, bool)))
+
+
+@pytest.mark.parametrize("mode", ["multiply", "residual"])
+def test_weighing_afterwards_is_what_attention_beside_a_stem_does(mode: str) -> None:
+    """So trainings with and without it are one, and the table needs a single one."""
+    torch.manual_seed(0)
+    model = FakeLocator(**{**TINY, "texture_stem": 8, "attention_mode": mode}).eval()
+    test = a_test()
+    real = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    test = test._replace(real=real, fake=real.flip(0), painted=real[:, 0] > 99, parts_mask=None)
+    attended, off = run(model, test, ("hair",)), run(model, test, None, off=True)
+    torch.testing.assert_close(times_attention(off, test, ("hair",), mode).maps, attended.maps)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(attended.fake_scores, off.fake_scores)
+
+
+def test_values_of_one_person_stand_in_one_column() -> None:
+    test = a_test()
+    other = test._replace(people=torch.tensor([2]))
+    found = by_person([np.array([0.1, 0.2]), np.array([0.3])], [test, other])
+    np.testing.assert_array_equal(found, [[0.1, 0.2, np.nan], [np.nan, np.nan, 0.3]])
+
+
+def test_a_published_model_with_its_attention_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attention is the left half, which is what was painted, and the map is flat: attention gains 0.5."""
+    parser = FaceParser(encoder_name="tu-test_resnet", side=64).freeze()
+    model = FakeLocator(**{**TINY, "texture_stem": 8, "attention": "face", "face_parser": parser}).eval()
+    flat = Scored(torch.full((2, 4, 4), 0.5), np.ones(2), np.ones(2))
+    test = a_test()
+    own = times_attention(flat, test, ("hair",))
+    monkeypatch.setattr(
+        "fakelocator_zoo.bench.part_models.run", lambda model, test, parts, off=False: flat if off else own
+    )
+    found = score_model("ours", model, [test])
+    assert list(found["scores"]) == ["ours, attention off", "ours", *(f"ours, {other}" for other in OTHERS)]
+    gain = found["gains"]["ours"][OFF_DIAGONAL]
+    assert gain["pixel_auc"] == {"mean": 0.5, "low": 0.5, "high": 0.5}
+    assert gain["image_auc"]["mean"] == 0
+    assert found["gains"]["ours, face and hair, residual"][OFF_DIAGONAL]["pixel_auc"]["mean"] == 0.5
+
+
+def test_published_models_run_as_they_are() -> None:
+    """A parser that sees no face gives attention 1 everywhere: on is off, and nothing is gained."""
+    torch.manual_seed(0)
+    parser = FaceParser(encoder_name="tu-test_resnet", side=64).freeze()
+    parser.has_face = lambda probabilities: torch.zeros(len(probabilities), dtype=torch.bool)  # type: ignore[method-assign]
+    test = a_test()
+    real = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    painted = torch.zeros(2, 32, 32, dtype=torch.bool)
+    painted[:, 8:20] = True
+    test = test._replace(real=real, fake=real.flip(0), painted=painted, parts_mask=None)
+    model = FakeLocator(**{**TINY, "texture_stem": 8, "attention": "face", "face_parser": parser}).eval()
+    gain = score_model("ours", model, [test])["gains"]["ours"][OFF_DIAGONAL]
+    assert gain["pixel_auc"] == {"mean": 0, "low": 0, "high": 0} and gain["image_auc"]["mean"] == 0
+    assert gain["pixel_auc_parts"]["mean"] is None, "parts are not labelled"
+    plain = score_model("plain", FakeLocator(**TINY).eval(), [test])
+    assert list(plain["scores"]) == ["plain"] and plain["gains"] == {}
+
+
 def test_edits_made_elsewhere(data: Path) -> None:
     tests = edit_tests(data / "attributes", FaceParser(encoder_name="tu-test_resnet", side=64).freeze())
     assert {test.name: test.parts for test in tests} == {"gan: Bald": ("hair",), "gan: Young": MANIPULATED}
@@ -175,9 +252,10 @@ def test_edits_made_elsewhere(data: Path) -> None:
         edit_tests(data / "attributes", FaceParser(encoder_name="tu-test_resnet", side=64).freeze())
 
 
-def test_table_from_folders(data: Path) -> None:
+def test_table_from_folders(data: Path, tiny_folder: Path) -> None:
     options = BenchOptions(
         out=data / "out",
+        models=(str(tiny_folder),),
         faces=data / "faces",
         attributes=data / "attributes",
         bank=data / "bank",
@@ -189,6 +267,7 @@ def test_table_from_folders(data: Path) -> None:
     assert [cell.key for cell in cells] == [
         *(f"{part}/{name}/0" for part in ("hair", "mouth") for name in cross_attribute.VARIANTS),
         "attention alone",
+        "model/tiny",
     ]
     section = cross_attribute.section(run_cells(cells, data / "cells"), data)
     assert all(len(row) == len(section.columns) for row in section.rows)
@@ -211,17 +290,32 @@ def test_needs_labelled_faces(tmp_path: Path) -> None:
 def test_differences_and_their_interval(tmp_path: Path) -> None:
     """Off the diagonal attention gains 0.09, 0.10 and 0.11 in three seeds: mean 0.10, 95 % t interval +- 0.0248."""
 
-    def result(attention: str, seed: int, off: float) -> dict:
+    def result(network: str, seed: int, off: float) -> dict:
         scores = {
             part: {"image_auc": 0.5, "pixel_auc": 0.9 if part == "hair" else off, "pixel_auc_parts": None, "coss": 0.1}
             for part in MANIPULATED
         }
-        return {"part": "hair", "seed": seed, "scores": {attention: scores}}
+        return {"part": "hair", "seed": seed, "scores": {network: scores}}
 
-    results = {f"none/{seed}": result(NONE, seed, 0.5) for seed in range(3)}
-    results |= {f"face/{seed}": result(FACE, seed, 0.59 + seed / 100) for seed in range(3)}
+    off, on = cross_attribute.STEM, cross_attribute.STEM_FACE
+    results = {f"off/{seed}": result(off, seed, 0.5) for seed in range(3)}
+    results |= {f"on/{seed}": result(on, seed, 0.59 + seed / 100) for seed in range(3)}
     rows = {row[:2]: row[2:] for row in cross_attribute.section(results, tmp_path).rows}
-    assert rows["the other parts", NONE] == ("0.500", "0.500", "-", "0.100", "-", "-")
-    assert rows["the other parts", FACE][1] == "0.600"
-    assert rows["the other parts", FACE][-1] == "+0.100 [+0.075, +0.125]"
-    assert rows["the part trained on", FACE] == ("0.500", "0.900", "-", "0.100", "+0.000", "+0.000")
+    assert rows["the other parts", off] == ("0.500", "0.500", "-", "0.100", "-", "-", "-", "-")
+    assert rows["the other parts", on][1] == "0.600"
+    assert rows["the other parts", on][5] == "+0.100 [+0.075, +0.125]"
+    assert rows["the part trained on", on] == ("0.500", "0.900", "-", "0.100", "+0.000", "+0.000", "-", "+0.000")
+
+
+def test_a_published_model_is_compared_with_itself(tmp_path: Path) -> None:
+    figures_of_parts = {
+        part: {"image_auc": 0.5, "pixel_auc": 0.6, "pixel_auc_parts": 0.6, "coss": 0.2} for part in MANIPULATED
+    }
+    gain = {
+        "pixel_auc": {"mean": 0.05, "low": 0.02, "high": 0.08},
+        "image_auc": {"mean": 0.0, "low": None, "high": None},
+    }
+    model = {"scores": {"ours": figures_of_parts}, "gains": {"ours": {OFF_DIAGONAL: gain}}}
+    (row,) = cross_attribute.section({"model/ours": model}, tmp_path).rows
+    assert row[:2] == ("the other parts", "ours")
+    assert row[6:] == ("+0.000", "+0.050 [+0.020, +0.080]", "-", "-")

@@ -137,6 +137,9 @@ def test_speed_stands_beside_unet_and_the_bare_encoder(options, monkeypatch):
     assert all(row[-1].endswith("%") for row in section.rows)
     assert "OpenVINO: not installed; pip install openvino" in section.text
     assert "`fakelocator --help`" in section.text and "peak MB" in section.text
+    cost = {line.split("|")[1].strip(): line for line in section.text.splitlines() if line.startswith("| ")}
+    assert "1.00 [1.00, 1.00]" in cost["without attention"]
+    assert {"with attention", "face parser alone", "mobilenetv3_small_100"} <= cost.keys()
 
 
 # What is missing is skipped, with a sentence

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.face_parsing import BISENET_PARTS, PARTS, as_face_parser
 
 
@@ -62,6 +64,34 @@ def test_others_networks_plug_in(model: ColourNet) -> None:
     assert not model.score.weight.requires_grad
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("model", [BiSeNetLike(BISENET_PARTS), SegformerLike(PARTS)])
+def test_a_network_of_others_guides_a_model(model: ColourNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line: the left half, which the other network calls hair, is where the map may be anything but empty."""
+    parts = BISENET_PARTS if isinstance(model, BiSeNetLike) else PARTS
+    parser = as_face_parser(model, parts)
+    monkeypatch.setattr(parser, "has_face", lambda maps: torch.tensor([True, False]))
+    locator = FakeLocator("tu-test_resnet", encoder_weights=None, attention="hair", face_parser=parser).eval()
+    output = locator(halves())
+    assert output.attention is not None and output.face_found is not None
+    assert output.face_found.tolist() == [True, False]
+    assert output.fakeness_map[0, :, :, 56:].max() < 0.01 * output.fakeness_map[0, :, :, :40].mean()
+    without = locator(halves(), torch.ones(2, 1, 1, 1))
+    torch.testing.assert_close(output.fakeness_map[1], without.fakeness_map[1], msg="without a face nothing is hidden")
+
+
+@torch.no_grad()
+def test_a_network_of_others_joins_saved_weights(tmp_path: Path) -> None:
+    tiny = FakeLocator("tu-test_resnet", encoder_weights=None).eval()
+    tiny.save_pretrained(tmp_path / "tiny")
+    parser = as_face_parser(BiSeNetLike(BISENET_PARTS), BISENET_PARTS)
+    loaded = FakeLocator.from_pretrained(tmp_path / "tiny", attention="hair", face_parser=parser)
+    given = parser.gather(parser(halves()), "hair")
+    attended = loaded.attend(halves())
+    assert attended is not None and not attended.face_found.any(), "there are no skin and no features"
+    torch.testing.assert_close(loaded(halves(), given).fakeness_map, tiny(halves(), given).fakeness_map)
+
+
 def test_normalisation_and_size_are_applied() -> None:
     seen: list[Tensor] = []
 
@@ -83,6 +113,8 @@ def test_mistakes_are_named() -> None:
         as_face_parser("bisenet", PARTS)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="holds no part maps"):
         as_face_parser(lambda images: "no", PARTS)(halves())
+    with pytest.raises(ValueError, match="no probabilities; give as_face_parser outputs='logits'"):
+        as_face_parser(ColourNet(PARTS), PARTS, outputs="probabilities")(halves())
     with pytest.raises(ValueError, match="outputs must be"):
         as_face_parser(ColourNet(PARTS), PARTS, outputs="labels")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="did you mean 'hair'"):

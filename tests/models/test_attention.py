@@ -180,11 +180,21 @@ def test_nothing_stays_after_a_call_that_fails():
         torch.full((1, 1, 8, 8), 1.5),
         torch.full((1, 1, 8, 8), -0.1),
         torch.full((1, 1, 8, 8), float("nan")),
+        torch.ones(1, 1, 0, 8),
+        torch.ones(1, 1, 8, 8).numpy(),
     ],
 )
 def test_bad_attention(tiny_model, attention):
     with pytest.raises(ValueError, match="attention must"):
         tiny_model(torch.rand(1, 3, 64, 64), attention)
+
+
+def test_bad_attention_says_what_it_got(tiny_model):
+    images = torch.rand(1, 3, 64, 64)
+    with pytest.raises(ValueError, match=r"must be float \(1, 1, h, w\).* got int64 \(1, 1, 8, 8\)"):
+        tiny_model(images, torch.ones(1, 1, 8, 8, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"got -3 to 4; give probabilities"):
+        tiny_model(images, torch.tensor([[[[-3.0, 4.0]]]]))
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.models.texture import TextureStem, neighbour_residual, texture_statistics
+from fakelocator_zoo.models.texture import TextureStem, box_mean, neighbour_residual, texture_statistics
 
 
 def test_residual_by_hand():
@@ -41,6 +41,14 @@ def test_receptive_field_of_the_features():
 def test_brightness_does_not_matter():
     stem, image = TextureStem(8).eval(), torch.rand(1, 3, 32, 32) / 2
     torch.testing.assert_close(stem(image).features, stem(image + 0.25).features, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(4, 5), (19, 19), (40, 23)])
+def test_box_mean_is_torchs_pooling(size):
+    """Of maps smaller than the window as well."""
+    maps = torch.randn(2, 1, *size)
+    expected = torch.nn.functional.avg_pool2d(maps, 9, stride=1, padding=4, count_include_pad=False)
+    torch.testing.assert_close(box_mean(maps, 9), expected)
 
 
 def test_statistics_against_numpy():
