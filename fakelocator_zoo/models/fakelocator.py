@@ -26,7 +26,7 @@ from fakelocator_zoo.models.attention import (
 )
 from fakelocator_zoo.models.decoder import DecoderUpsampling, FakeLocatorDecoder
 from fakelocator_zoo.models.encoder import build_encoder, encoder_normalisation
-from fakelocator_zoo.models.heads import ClassificationHead, FakenessHead
+from fakelocator_zoo.models.heads import ClassificationHead, FakenessHead, amount_of_area
 from fakelocator_zoo.models.texture import TEXTURE_STATISTICS, TextureOutput, TextureStem, texture_statistics
 
 
@@ -210,9 +210,11 @@ class FakeLocator(SegmentationModel):
         if texture is not None:
             texture_map = torch.sigmoid(texture.logits)
             texture_map = F.interpolate(texture_map, size=padded.shape[-2:], mode="bilinear", align_corners=False)
-        change = self.segmentation_head(decoded)[..., :height, :width]
+        change = self.segmentation_head(decoded)
         if texture_map is None:
+            change = change[..., :height, :width]
             return FakeLocatorOutput(change, logits, attention, None, change, face_found)
+        change = amount_of_area(change)[..., :height, :width]
         texture_map = texture_map[..., :height, :width]
         fakeness_map = texture_map * change
         if attention is not None:

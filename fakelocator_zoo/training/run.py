@@ -139,7 +139,7 @@ def train(
         report(f"decision: margin lowered by {shift:.2f}, so that 1 % of the validation photos are called fake")
     temporary = out / "model.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
-    model.eval().save_pretrained(temporary, dtype=torch.float16, **recipe.card)
+    model.eval().save_pretrained(temporary, **{"name": out.name, "dtype": torch.float16, **recipe.card})
     temporary.replace(model_folder)
     report(f"trained model in {model_folder}")
     return model_folder
