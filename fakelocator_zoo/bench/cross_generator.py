@@ -39,7 +39,7 @@ TRAINED_HERE = "trained here"
 #: The stem gets so many times the steps of the network, and this share of its augmentation, as in the recipes.
 TEXTURE_STEPS, TEXTURE_AUGMENTATION = 4, 0.15
 #: Photos and fakes of a test set: two clusters need more of them than a map's score does.
-IMAGES = 80
+IMAGES = 60
 CROP = 512
 DRAWS = 10
 SEPARABLE, NOT_SEPARABLE = "separable", "not separable"
