@@ -233,11 +233,14 @@ class FakeLocator(SegmentationModel):
         return _pool(self.encode_stages(images, attention).features[-1])
 
     def classify(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
-        """Logits (B, 2), real and fake, without the cost of the decoder."""
-        if attention is None and self.attends_map_alone:
-            attention = images.new_ones(len(images), 1, 1, 1)  # the map alone is attended: spare the face parser
-        encoding = self.encode_stages(images, attention)
-        return self._classify(encoding.features[-1], encoding.texture, images.shape[-2], images.shape[-1])
+        """Logits (B, 2), real and fake, without the cost of the decoder; beside a texture stem, of the stem alone."""
+        height, width = images.shape[-2:]
+        if self.texture is None:
+            return self._classify(self.encode_stages(images, attention).features[-1], None, height, width)
+        _check_images(images)
+        if attention is not None:
+            check_attention(attention, len(images))
+        return self._classify(None, self.texture(self._padded(images)), height, width)
 
     def encode_stages(self, images: Tensor, attention: Tensor | None = None) -> Encoding:
         """Every stage of the encoder and the texture stem, without decoder and heads.
@@ -245,9 +248,7 @@ class FakeLocator(SegmentationModel):
         Arguments and errors are those of :meth:`forward`.
         """
         _check_images(images)
-        stride = int(self.encoder.output_stride)  # type: ignore[arg-type]
-        pad = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
-        padded = F.pad(images, pad, mode="replicate") if any(pad) else images
+        padded = self._padded(images)
         face_found = None
         if attention is not None:
             check_attention(attention, images.shape[0])
@@ -260,9 +261,9 @@ class FakeLocator(SegmentationModel):
             texture = self.texture(padded)
             x = x + self.texture_projection(F.pixel_shuffle(texture.features, 2))
         applied = attention
-        if attention is not None and any(pad):
+        if attention is not None and padded.shape != images.shape:
             # Features cover the padding as well; the map of the image alone would be stretched over it.
-            applied = F.pad(resize_attention(attention, *images.shape[-2:]), pad, mode="replicate")
+            applied = self._padded(resize_attention(attention, *images.shape[-2:]))
         with self._stage_attention.applied(applied):
             features = self.encoder(x)
         return Encoding(padded, texture, features, attention, face_found)
@@ -277,12 +278,17 @@ class FakeLocator(SegmentationModel):
         finally:
             self.train(training)
 
-    def _classify(self, deepest: Tensor, texture: TextureOutput | None, height: int, width: int) -> Tensor:
+    def _padded(self, images: Tensor) -> Tensor:
+        stride = int(self.encoder.output_stride)  # type: ignore[arg-type]
+        pad = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
+        return F.pad(images, pad, mode="replicate") if any(pad) else images
+
+    def _classify(self, deepest: Tensor | None, texture: TextureOutput | None, height: int, width: int) -> Tensor:
         statistics = None
         if texture is not None:
             # Without the padding, which is no photo.
             statistics = texture_statistics(texture.logits[..., : (height + 1) // 2, : (width + 1) // 2])
-        return self.classification_head(_pool(deepest), statistics)
+        return self.classification_head(None if deepest is None else _pool(deepest), statistics)
 
     # Files: see fakelocator_zoo.hub, which these call.
 

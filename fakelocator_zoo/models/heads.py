@@ -51,7 +51,8 @@ class ClassificationHead(nn.Module):
         self.dropout = dropout
         self.linear = nn.Linear(statistics or in_channels, 2)
 
-    def forward(self, pooled: Tensor, statistics: Tensor | None) -> Tensor:
+    def forward(self, pooled: Tensor | None, statistics: Tensor | None) -> Tensor:
         if statistics is not None:
             return self.linear(statistics)
+        assert pooled is not None
         return self.linear(F.dropout(pooled, self.dropout, self.training))

@@ -74,7 +74,6 @@ class FakeLocatorTask(nn.Module):
         truth = torch.cat([torch.cat([empty, each]) for each in (fakeness, mask, change, known)], dim=1)
         images, truth = self.degradation(images, truth)
         fakeness, mask, change, known = truth.split(1, dim=1)
-        images = images.contiguous(memory_format=torch.channels_last)
         return TrainingBatch(images, fakeness, mask, label, change, known)
 
     def training_losses(self, batch: TrainingBatch, step: int) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fakelocator_zoo import FakeLocator, FakeLocatorOutput
+from fakelocator_zoo.models.heads import amount_of_area
 
 CHANNELS = (32, 16, 16, 8, 8)
 FAMILIES = [
@@ -200,3 +201,28 @@ def test_without_a_stem_the_map_is_the_change_alone():
     model = FakeLocator("tu-test_resnet", encoder_weights=None, texture_stem=None)
     output = model.predict(torch.rand(1, 3, 40, 56))
     assert output.texture_map is None and torch.equal(output.fakeness_map, output.change)
+
+
+def test_the_decision_beside_a_stem_costs_no_encoder(monkeypatch) -> None:
+    model, images = tiny(), torch.rand(1, 3, 40, 50)
+    expected = model.predict(images).logits
+    monkeypatch.setattr(model.encoder, "forward", lambda x: pytest.fail("the encoder ran"))
+    with torch.no_grad():
+        torch.testing.assert_close(model.classify(images), expected)
+
+
+@torch.no_grad()
+def test_amounts_are_those_of_an_area() -> None:
+    constant = torch.full((1, 1, 40, 64), 0.3)
+    torch.testing.assert_close(amount_of_area(constant), constant)
+    spot = torch.zeros(1, 1, 256, 256)
+    spot[..., 128, 128] = 1
+    spread = amount_of_area(spot)
+    assert spread.sum() == pytest.approx(1, abs=1e-4), "what is not at an edge is moved, not lost"
+    assert spread.max() < 2 / 88**2 and not spread[..., :60, :].any()
+
+
+@torch.no_grad()
+def test_beside_a_stem_the_map_is_probability_times_amount() -> None:
+    output = tiny()(torch.rand(1, 3, 64, 64))
+    torch.testing.assert_close(output.fakeness_map, output.texture_map * output.change)

@@ -68,3 +68,13 @@ def test_statistics_of_a_constant():
 def test_bad_channels(channels):
     with pytest.raises(ValueError, match="multiple of 4"):
         TextureStem(channels)
+
+
+@torch.no_grad()
+def test_the_coarse_scale_sees_what_the_fine_one_cannot() -> None:
+    stem = TextureStem(8).eval()
+    # Constant in each cell of 2 x 2 pixels: the fine residual is empty, that of half the size is not.
+    image = torch.rand(1, 3, 16, 16).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    flat = torch.full_like(image, 0.5)
+    torch.testing.assert_close(stem(image).features, stem(flat).features)
+    assert not torch.allclose(stem(image).logits, stem(flat).logits, atol=1e-4)
