@@ -169,8 +169,7 @@ def _texture_evidence(stem: TextureStem, images: Tensor) -> Tensor:
     kind of photo.
     """
     even = F.pad(images, (0, images.shape[-1] % 2, 0, images.shape[-2] % 2), mode="replicate")
-    features = stem(even).features
-    return stem.head[:-1](torch.cat([features, stem.compare(features)], dim=1))
+    return stem.evidence(even)[1]
 
 
 def _batches(

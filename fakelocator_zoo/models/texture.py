@@ -57,6 +57,11 @@ class TextureStem(nn.Module):
 
     def forward(self, images: Tensor) -> TextureOutput:
         """Images (B, 3, H, W) in [0, 1], even H and W."""
+        features, evidence = self.evidence(images)
+        return TextureOutput(features, box_mean(self.head[-1](evidence), self.window))
+
+    def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of the finer scale, and the hidden layer whose weighted sum the logits are, (B, C, h, w) each."""
         features = self.conv3(self.conv2(self.conv1(_residuals(images))))
         height, width = features.shape[-2:]
         half = F.pad(F.avg_pool2d(images, 2), (0, width % 2, 0, height % 2), mode="replicate")
@@ -64,8 +69,7 @@ class TextureStem(nn.Module):
         coarse = F.interpolate(coarse, scale_factor=2.0, mode="nearest")[..., :height, :width]
         # Cameras and scalings differ by more than photo and fake do; within one image they are alike.
         both = torch.cat([features, coarse], dim=1)
-        logits = self.head(torch.cat([both, self.compare(both)], dim=1))
-        return TextureOutput(features, box_mean(logits, self.window))
+        return features, self.head[:-1](torch.cat([both, self.compare(both)], dim=1))
 
 
 def _residuals(images: Tensor) -> Tensor:
