@@ -27,7 +27,7 @@ WIDTH = 512
 #: Distance of the two clusters' means, in standard deviations.
 APART = 8.0
 #: A million, whose features alone take 2 GB, has to be asked for, by the command above.
-SAMPLES, QUICK_SAMPLES = (1_000, 100_000), (300,)
+SAMPLES, QUICK_SAMPLES = (1_000, 100_000), (600,)
 METHODS = ("tsne", "opentsne")
 
 
