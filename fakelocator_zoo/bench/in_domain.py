@@ -119,7 +119,7 @@ def fine_tuning_recipe(options: BenchOptions) -> Recipe:
 def fine_tune(model: FakeLocator, samples: Sequence[Sample], recipe: Recipe, device: str = "cpu") -> None:
     """Train ``model`` in place on crops of ``samples``, half of each batch real and half fake."""
     task = FakeLocatorTask(model, recipe)
-    train_on(task, lambda step: _batch(task, samples, step, device), device)
+    train_on(task, lambda step: _batch(task, samples, step, device), device, freeze_batch_statistics=True)
 
 
 def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:

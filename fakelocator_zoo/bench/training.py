@@ -77,12 +77,24 @@ def train_short(task: FakeLocatorTask, photos: Sequence[Path], device: str | tor
 
 
 def train_on(
-    task: FakeLocatorTask, make_batch: Callable[[int], TrainingBatch], device: str | torch.device = "cpu"
+    task: FakeLocatorTask,
+    make_batch: Callable[[int], TrainingBatch],
+    device: str | torch.device = "cpu",
+    *,
+    freeze_batch_statistics: bool = False,
 ) -> None:
-    """Train ``task.model`` in place, as the task's recipe says, on the batches that ``make_batch(step)`` gives."""
+    """Train ``task.model`` in place, as the task's recipe says, on the batches that ``make_batch(step)`` gives.
+
+    A trained network that goes on with small batches of few photos should keep its batch statistics
+    (``freeze_batch_statistics``): theirs are far from what it was trained with.
+    """
     recipe = task.recipe
     options = recipe.optimisation
     task.to(device).train()
+    if freeze_batch_statistics:
+        for module in task.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
     steps = options.texture_steps + options.steps
     optimizer = torch.optim.AdamW(
         [parameter for parameter in task.model.parameters() if parameter.requires_grad],

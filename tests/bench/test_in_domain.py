@@ -52,6 +52,7 @@ def test_a_batch_is_half_real_half_fake_with_the_mask_on_disk(options: BenchOpti
 def test_all_of_the_network_learns_and_the_loss_falls(options: BenchOptions, tiny_folder: Path) -> None:
     model = FakeLocator.from_pretrained(tiny_folder)
     before = {key: value.clone() for key, value in model.named_parameters()}
+    statistics = {key: value.clone() for key, value in model.named_buffers() if "running_" in key}
     recipe = fine_tuning_recipe(replace(options, steps=60, quick=False))
     # Random weights have a longer way to go than those that are fine-tuned.
     recipe = replace(recipe, optimisation=replace(recipe.optimisation, learning_rate=3e-3))
@@ -68,6 +69,9 @@ def test_all_of_the_network_learns_and_the_loss_falls(options: BenchOptions, tin
     moved = {key for key, value in model.named_parameters() if not torch.equal(value, before[key])}
     for part in ("texture", "encoder", "decoder", "segmentation_head"):
         assert any(part in key for key in moved), part
+    assert statistics, "the model has batch statistics"
+    for key, value in model.named_buffers():
+        assert "running_" not in key or torch.equal(value, statistics[key]), f"{key} follows a few small batches"
 
 
 def test_rows_before_and_after_and_a_second_run_trains_nothing(
