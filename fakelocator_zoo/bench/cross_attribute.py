@@ -192,7 +192,8 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
 _TEXT = """\
 Trained from random weights on repaintings of one face part, tested on every part; other people and other generators \
 in the test. *stem* is what the published models are: a texture stem finds the painted pixels, and attention a weighs \
-the map by (1 + a) / 2, or by a in *multiply*; its decision does not depend on attention. *plain* is the paper's \
+the map by (1 + a) / 2, or by a in *multiply* (the rows of the published models have the mode of their own, a prior); \
+its decision does not depend on attention. *plain* is the paper's \
 network, attended by a inside the encoder, at stage 3. *face*: attention to all five parts. *part*: attention to the \
 part that is suspected.
 

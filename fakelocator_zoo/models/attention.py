@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from fakelocator_zoo.models.stages import find_stages
 
-AttentionMode = Literal["multiply", "residual"]
+AttentionMode = Literal["multiply", "residual", "prior"]
+#: Mode ``prior``: how many times likelier a generator painted a pixel of the parts than one outside of them.
+PRIOR_ODDS = 4.0
 
 
 class _Call(threading.local):
@@ -40,10 +42,11 @@ class StageAttention:
         encoder: an smp or timm (``tu-``) encoder of segmentation-models-pytorch.
         stages: 1 is the first stage after the input (stride 2), and so on; none of them where it is empty; None takes
             3 or the nearest there is.
-        mode: ``multiply`` gives f * a (the paper), ``residual`` gives f * (1 + a).
+        mode: ``multiply`` gives f * a (the paper), ``residual`` gives f * (1 + a); ``prior`` is no mode for stages.
 
     Raises:
-        ValueError: for a stage that the encoder lacks or that no hook can reach, or an unknown mode.
+        ValueError: for a stage that the encoder lacks or that no hook can reach, an unknown mode, or stages attended
+            by ``prior``.
     """
 
     def __init__(
@@ -59,6 +62,11 @@ class StageAttention:
             raise ValueError(
                 f"attention_stages {tuple(stages)}: this encoder can be attended at stages {tuple(sorted(found))}"
             )
+        if stages and mode == "prior":
+            raise ValueError(
+                "attention_mode 'prior' is about the probability that a texture stem gives; it needs texture_stem and "
+                "no attention_stages. Inside an encoder use 'multiply' or 'residual'"
+            )
         self.stages = tuple(stages)
         self.mode = mode
         self._call = _Call()
@@ -73,14 +81,6 @@ class StageAttention:
             for consumer in consumers:
                 consumer.register_forward_pre_hook(self._before_consumer)
             encoder.register_forward_hook(partial(self._after_encoder, stage))
-
-    def weight(self, attention: Tensor, height: int, width: int) -> Tensor:
-        """What a map is multiplied by: attention (B, 1, h, w) -> (B, 1, height, width) in [0, 1].
-
-        That is a in mode ``multiply``, and (1 + a) / 2 in mode ``residual``.
-        """
-        resized = resize_attention(attention, height, width)
-        return resized if self.mode == "multiply" else (1 + resized) / 2
 
     @contextmanager
     def applied(self, attention: Tensor | None) -> Iterator[None]:
@@ -123,6 +123,26 @@ def resize_attention(attention: Tensor, height: int, width: int) -> Tensor:
     if attention.shape[-2] >= height and attention.shape[-1] >= width:
         return F.adaptive_avg_pool2d(attention, (height, width))
     return F.interpolate(attention, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor) -> Tensor:
+    """What a fakeness map is multiplied by: (B, 1, H, W) in [0, 1], as are both arguments.
+
+    - ``multiply``: the attention a
+    - ``residual``: (1 + a) / 2
+    - ``prior``: what makes of P(painted) the one whose odds are :data:`PRIOR_ODDS` ^ (a - 1) times as high. Faint
+      traces outside the parts are darkened, to a quarter at most; what the texture leaves no doubt about stays.
+
+    Args:
+        attention: a, at the map's size.
+        painted: P(painted) by the texture stem, a factor of that map.
+    """
+    if mode == "multiply":
+        return attention
+    if mode == "residual":
+        return (1 + attention) / 2
+    odds = PRIOR_ODDS ** (attention - 1)
+    return odds / (1 - painted + painted * odds)
 
 
 class PartsAttention(NamedTuple):

@@ -20,6 +20,7 @@ from fakelocator_zoo.models.attention import (
     PartsAttention,
     StageAttention,
     check_attention,
+    map_weight,
     parts_attention,
     resize_attention,
     resolve_face_parser,
@@ -67,8 +68,9 @@ class FakeLocator(SegmentationModel):
             texture stem the fakeness map is multiplied by it, and the decision, which is the stem's, is not changed.
         attention_stages: encoder stages (1 = stride 2) that the map is multiplied into; None takes stage 3
             (the nearest where the encoder lacks it), or none beside a texture stem.
-        attention_mode: ``multiply`` (the paper) or ``residual``: 1 + a in the encoder, (1 + a) / 2 on the map, so
-            that what lies outside the parts is still seen.
+        attention_mode: ``multiply`` (the paper); ``residual``: 1 + a in the encoder, (1 + a) / 2 on the map, so that
+            what lies outside the parts is still seen; or ``prior``, on the map of a texture stem alone: the odds of
+            "painted" are a quarter outside the parts, so that clear traces are seen everywhere.
         attention_temperature: below 1 sharpens the parser's map towards 0 and 1, above 1 softens it towards 0.5.
         face_parser: a :class:`~fakelocator_zoo.face_parsing.FaceParser`, its name or its config, or what
             ``as_face_parser`` returns; only used with ``attention``. None takes the bundled one.
@@ -218,7 +220,8 @@ class FakeLocator(SegmentationModel):
         texture_map = texture_map[..., :height, :width]
         fakeness_map = texture_map * change
         if attention is not None:
-            fakeness_map = fakeness_map * self._stage_attention.weight(attention, height, width)
+            resized = resize_attention(attention, height, width)
+            fakeness_map = fakeness_map * map_weight(resized, self._stage_attention.mode, texture_map)
         return FakeLocatorOutput(fakeness_map, logits, attention, texture_map, change, face_found)
 
     def attend(self, images: Tensor) -> PartsAttention | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from fakelocator_zoo import FakeLocator
-from fakelocator_zoo.models.attention import StageAttention, parts_attention, resize_attention
+from fakelocator_zoo.models.attention import StageAttention, map_weight, parts_attention, resize_attention
 from fakelocator_zoo.models.encoder import build_encoder
 from fakelocator_zoo.models.stages import find_stages
 
@@ -124,6 +125,28 @@ def test_beside_a_texture_stem_the_map_is_kept_to_the_parts_and_the_decision_sta
     for name in ("logits", "texture_map", "change"):
         assert torch.equal(getattr(attended, name), getattr(plain, name)), name
     assert model.config["attention_stages"] == []
+
+
+@torch.no_grad()
+def test_as_a_prior_attention_quarters_the_odds_outside_the_parts_and_leaves_what_is_certain():
+    painted = torch.tensor([0.0, 0.01, 0.5, 0.99, 1.0]).view(1, 1, 1, 5)
+    outside = painted * map_weight(torch.zeros_like(painted), "prior", painted)
+    torch.testing.assert_close(outside[..., 1:4].logit(), painted[..., 1:4].logit() - math.log(4))
+    assert outside[..., 0] == 0 and outside[..., 4] == 1
+    assert torch.equal(map_weight(torch.ones_like(painted), "prior", painted), torch.ones_like(painted))
+    torch.manual_seed(0)
+    model = tiny(attention_mode="prior")
+    images, attention = torch.rand(2, 3, 64, 80), torch.rand(2, 1, 16, 20)
+    output = model(images, attention)
+    weight = map_weight(resize_attention(attention, 64, 80), "prior", output.texture_map)
+    torch.testing.assert_close(output.fakeness_map, output.texture_map * output.change * weight)
+    assert weight.min() >= 0.25 and weight.max() <= 1
+
+
+@pytest.mark.parametrize("arguments", [{"texture_stem": None}, {"attention_stages": (3,)}])
+def test_a_prior_has_no_meaning_inside_an_encoder(arguments):
+    with pytest.raises(ValueError, match="needs texture_stem and no attention_stages"):
+        tiny(attention_mode="prior", **arguments)
 
 
 def test_without_a_stem_stage_three_is_attended():
