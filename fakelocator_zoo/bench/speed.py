@@ -145,7 +145,7 @@ def timed_networks(options: BenchOptions) -> dict[str, nn.Module]:
     if config["attention"] is not None:
         found[f"{first}, no attention"] = FakeLocator(**{**config, "attention": None})
     if config["texture_stem"] is not None:
-        plain = {"texture_stem": None, "attention": None, "attention_stages": None}
+        plain = {"texture_stem": None, "attention": None, "attention_mode": "multiply", "attention_stages": None}
         found[f"{first}, no attention, no texture stem"] = FakeLocator(**{**config, **plain})
     found[UNET] = smp.Unet(**_unet(options))
     found[ENCODER] = build_encoder(config["encoder_name"], len(config["decoder_channels"]), None)
