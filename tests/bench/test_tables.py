@@ -31,7 +31,7 @@ def attending(tmp_path: Path) -> Path:
         decoder_channels=(8, 8, 8, 8, 8),
         texture_stem=8,
         attention="face",
-        attention_mode="residual",
+        attention_mode="prior",
     )
     assert model.config["attention_stages"] == []
     return model.eval().save_pretrained(tmp_path / "attending")
