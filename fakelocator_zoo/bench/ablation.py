@@ -25,7 +25,7 @@ from fakelocator_zoo.bench.evaluations import (
     shown,
 )
 from fakelocator_zoo.bench.options import BenchOptions
-from fakelocator_zoo.bench.rivals import Contender, load_model, model_names, trained_contender
+from fakelocator_zoo.bench.rivals import Contender, trained_contender, unattended_config
 from fakelocator_zoo.bench.training import short_recipe
 from fakelocator_zoo.evaluation.samples import read_pairs
 from fakelocator_zoo.generators.network import Generator
@@ -109,13 +109,9 @@ def cells(options: BenchOptions) -> list[Cell]:
 
 
 def variant_config(name: str, options: BenchOptions) -> dict[str, Any]:
-    """The arguments of FakeLocator for one of :data:`VARIANTS`: the first model's encoder and decoder, all else plain.
-
-    How and where the first model attends is left out: what suits a texture stem does nothing to a network without one.
-    """
-    config = load_model(model_names(options)[0], options.device).config
-    kept = {key: value for key, value in config.items() if key != "face_parser" and not key.startswith("attention")}
-    return {**kept, "texture_stem": None, "decoder_upsampling": "bilinear", **VARIANTS[name].model}
+    """FakeLocator's arguments for one of :data:`VARIANTS`: the first model's encoder and decoder, all else plain."""
+    plain = {"texture_stem": None, "decoder_upsampling": "bilinear"}
+    return {**unattended_config(options), **plain, **VARIANTS[name].model}
 
 
 def variant_contender(name: str, options: BenchOptions) -> Contender:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ class BaselineOutput(NamedTuple):
     logits: Tensor  #: (B, 2): real, fake
 
 
-class Baseline(nn.Module):
+class Baseline(nn.Module, ABC):
     """A network with the loss that its authors train it with.
 
     Args:
@@ -43,9 +44,9 @@ class Baseline(nn.Module):
         self.register_buffer("image_mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("image_std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
+    @abstractmethod
     def loss(self, batch: TrainingBatch) -> Tensor:
         """The training loss of one batch."""
-        raise NotImplementedError
 
     def normalised(self, images: Tensor, stride: int = 32) -> Tensor:
         """Images as the encoder wants them, padded at the right and the bottom to multiples of its stride."""

@@ -15,7 +15,7 @@ import torch
 from fakelocator_zoo.bench.cells import Cell, Section, Skipped, files_digest, skip_sentences
 from fakelocator_zoo.bench.evaluations import UNDEFINED, sentences, shown
 from fakelocator_zoo.bench.options import BenchOptions
-from fakelocator_zoo.bench.rivals import load_model, model_names, trained_contender
+from fakelocator_zoo.bench.rivals import load_model, trained_contender, unattended_config
 from fakelocator_zoo.bench.training import short_recipe
 from fakelocator_zoo.clustering import NotSeparableWarning, single_sample_protocol
 from fakelocator_zoo.evaluation.predictors import ModelPredictor
@@ -168,9 +168,7 @@ def _scores(result: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _trained(name: str, strength: float, options: BenchOptions) -> Network:
-    config = dict(load_model(model_names(options)[0], options.device).config)
-    config.pop("face_parser", None)
-    config["attention"] = None
+    config = unattended_config(options)
     contender = trained_contender(
         name,
         f"cross-generator-{strength:g}",

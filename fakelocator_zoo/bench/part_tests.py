@@ -21,7 +21,7 @@ from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.inference.images import read_image
 from fakelocator_zoo.metrics import coss
-from fakelocator_zoo.models.attention import AttentionMode
+from fakelocator_zoo.models.attention import AttentionMode, map_weight
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 #: Where the edits of AttGAN's attributes are looked for; others change the whole face.
@@ -125,6 +125,7 @@ class Scored(NamedTuple):
     maps: Tensor  #: (N, H, W) in [0, 1], of the fakes
     fake_scores: np.ndarray  #: (N,) fake probability
     real_scores: np.ndarray  #: (N,) fake probability of their photos
+    texture_maps: Tensor | None = None  #: (N, H, W) in [0, 1], P(painted) in the fakes; None without a texture stem
 
 
 @torch.inference_mode()
@@ -136,7 +137,7 @@ def run(model: FakeLocator, test: PartTest, parts: Sequence[str] | None, *, off:
             or none.
         off: attention is 1 everywhere instead, as where no face is found.
     """
-    maps, scores = [], []
+    maps, scores, painted = [], [], []
     for images, attention in ((test.fake, test.fake_attention), (test.real, test.real_attention)):
         given = None if parts is None else chosen_attention(attention, parts)
         if off:
@@ -147,9 +148,12 @@ def run(model: FakeLocator, test: PartTest, parts: Sequence[str] | None, *, off:
             output = model(pixels, None if given is None else given[batch])
             maps.append(output.fakeness_map[:, 0])
             scores.append(output.logits.softmax(dim=1)[:, 1])
+            if output.texture_map is not None:
+                painted.append(output.texture_map[:, 0])
     count = len(test.fake)
     said = torch.cat(scores).numpy()
-    return Scored(torch.cat(maps)[:count], said[:count], said[count:])
+    texture_maps = torch.cat(painted)[:count] if painted else None
+    return Scored(torch.cat(maps)[:count], said[:count], said[count:], texture_maps)
 
 
 def image_auc(scored: Scored) -> float:
@@ -193,13 +197,12 @@ def rank_auc(predicted: np.ndarray, painted: np.ndarray) -> float:
 
 
 def times_attention(scored: Scored, test: PartTest, parts: Sequence[str], mode: AttentionMode = "multiply") -> Scored:
-    """The same maps weighed by the attention a to ``parts``: times a, or times (1 + a) / 2 where it is residual.
+    """The same maps weighed by the attention to ``parts``, as ``fakelocator_zoo.models.attention.map_weight`` does.
 
     That is what attention is worth after the network, and all that it is beside a texture stem whose encoder is
     not attended.
     """
-    attention = _full_size(test, parts)
-    return scored._replace(maps=scored.maps * (attention if mode == "multiply" else (1 + attention) / 2))
+    return scored._replace(maps=scored.maps * map_weight(_full_size(test, parts), mode, scored.texture_maps))
 
 
 def attention_alone(test: PartTest, parts: Sequence[str]) -> Scored:

@@ -83,6 +83,15 @@ def load_model(name: str, device: str = "cpu") -> FakeLocator:
     return fakelocator_zoo.from_pretrained(name).to(device).eval()
 
 
+def unattended_config(options: BenchOptions) -> dict[str, Any]:
+    """The arguments of FakeLocator that give the first model's network without attention.
+
+    How and where it attends is left out as well: what suits a texture stem may suit no network without one.
+    """
+    config = load_model(model_names(options)[0], options.device).config
+    return {key: value for key, value in config.items() if key != "face_parser" and not key.startswith("attention")}
+
+
 @functools.cache
 def contenders(options: BenchOptions) -> tuple[Contender, ...]:
     """Models first, then rivals, in the order they were named.

@@ -20,7 +20,7 @@ from fakelocator_zoo.bench.cells import Cell, Section, Skipped, skip_sentences
 from fakelocator_zoo.bench.evaluations import sentences
 from fakelocator_zoo.bench.footprint import footprint, help_seconds
 from fakelocator_zoo.bench.options import BenchOptions
-from fakelocator_zoo.bench.rivals import load_model, model_names
+from fakelocator_zoo.bench.rivals import load_model, model_names, unattended_config
 from fakelocator_zoo.bench.timing import (
     MATRIX,
     MATRIX_GFLOP,
@@ -137,16 +137,14 @@ def timed_models(options: BenchOptions) -> list[str]:
 def timed_networks(options: BenchOptions) -> dict[str, nn.Module]:
     """Ours, the first with and without attention and stem, ``smp.Unet`` and the encoder."""
     found: dict[str, nn.Module] = {Path(name).name: load_model(name, options.device) for name in timed_models(options)}
-    config = dict(load_model(model_names(options)[0], options.device).config)
+    config, unattended = load_model(model_names(options)[0], options.device).config, unattended_config(options)
     first = Path(model_names(options)[0]).name
     if config["attention"] is None:
         found[f"{first}, with attention"] = FakeLocator(**{**config, "attention": "face"})
-    config.pop("face_parser", None)
-    if config["attention"] is not None:
-        found[f"{first}, no attention"] = FakeLocator(**{**config, "attention": None})
+    else:
+        found[f"{first}, no attention"] = FakeLocator(**unattended)
     if config["texture_stem"] is not None:
-        plain = {"texture_stem": None, "attention": None, "attention_mode": "multiply", "attention_stages": None}
-        found[f"{first}, no attention, no texture stem"] = FakeLocator(**{**config, **plain})
+        found[f"{first}, no attention, no texture stem"] = FakeLocator(**{**unattended, "texture_stem": None})
     found[UNET] = smp.Unet(**_unet(options))
     found[ENCODER] = build_encoder(config["encoder_name"], len(config["decoder_channels"]), None)
     return {name: network.eval().to(options.device) for name, network in found.items()}

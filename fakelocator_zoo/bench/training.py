@@ -93,7 +93,7 @@ def train_on(
     task.to(device).train()
     if freeze_batch_statistics:
         for module in task.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, nn.BatchNorm2d):
                 module.eval()
     steps = options.texture_steps + options.steps
     optimizer = torch.optim.AdamW(

@@ -125,8 +125,8 @@ def resize_attention(attention: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(attention, size=(height, width), mode="bilinear", align_corners=False)
 
 
-def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor) -> Tensor:
-    """What a fakeness map is multiplied by: (B, 1, H, W) in [0, 1], as are both arguments.
+def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor | None) -> Tensor:
+    """What a fakeness map is multiplied by: in [0, 1] and of the map's shape, as are both arguments.
 
     - ``multiply``: the attention a
     - ``residual``: (1 + a) / 2
@@ -135,12 +135,17 @@ def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor) -> Tenso
 
     Args:
         attention: a, at the map's size.
-        painted: P(painted) by the texture stem, a factor of that map.
+        painted: P(painted) by the texture stem, a factor of that map; only ``prior`` needs it.
+
+    Raises:
+        ValueError: for ``prior`` without ``painted``.
     """
     if mode == "multiply":
         return attention
     if mode == "residual":
         return (1 + attention) / 2
+    if painted is None:
+        raise ValueError("attention_mode 'prior' weighs the probability of a texture stem, and this map has none")
     odds = PRIOR_ODDS ** (attention - 1)
     return odds / (1 - painted + painted * odds)
 

@@ -187,7 +187,7 @@ def test_pixel_auc_by_ranks_is_that_of_the_metrics(levels: int) -> None:
     assert np.isnan(rank_auc(predicted, np.ones(400, bool)))
 
 
-@pytest.mark.parametrize("mode", ["multiply", "residual"])
+@pytest.mark.parametrize("mode", ["multiply", "residual", "prior"])
 def test_weighing_afterwards_is_what_attention_beside_a_stem_does(mode: str) -> None:
     """So trainings with and without it are one, and the table needs a single one."""
     torch.manual_seed(0)

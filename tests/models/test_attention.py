@@ -143,6 +143,11 @@ def test_as_a_prior_attention_quarters_the_odds_outside_the_parts_and_leaves_wha
     assert weight.min() >= 0.25 and weight.max() <= 1
 
 
+def test_a_prior_without_a_probability_is_an_error():
+    with pytest.raises(ValueError, match="this map has none"):
+        map_weight(torch.ones(1, 4, 4), "prior", None)
+
+
 @pytest.mark.parametrize("arguments", [{"texture_stem": None}, {"attention_stages": (3,)}])
 def test_a_prior_has_no_meaning_inside_an_encoder(arguments):
     with pytest.raises(ValueError, match="needs texture_stem and no attention_stages"):
