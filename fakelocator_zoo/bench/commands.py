@@ -49,6 +49,7 @@ def bench(
     seed: Annotated[int, typer.Option(help="Of weights, crops and fakes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="Of torch. Default: its own choice.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Tables computed at once; those of time come alone, last.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="The smallest version of each table.")] = False,
 ) -> None:
     """Measure models beside rivals: tables, curves and speed in one report; a killed run goes on."""
@@ -67,6 +68,7 @@ def bench(
         seed=seed,
         device=device,
         threads=threads,
+        jobs=jobs,
         results=results,
         quick=quick,
     )

@@ -40,6 +40,7 @@ class BenchOptions:
     seed: int = 0
     device: str = "cpu"
     threads: int | None = None  #: of torch; none: its own choice
+    jobs: int = 1  #: tables that are computed at once, each by a process of its own
     results: Path | None = None  #: where each table is written once more, as files of its own
     quick: bool = False  #: the smallest version of each table, to see that everything works
 

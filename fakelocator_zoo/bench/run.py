@@ -11,6 +11,7 @@ from typing import Any
 import fakelocator_zoo
 from fakelocator_zoo.bench.cells import Cell, Report, Section, Skipped, run_cells
 from fakelocator_zoo.bench.options import BenchOptions
+from fakelocator_zoo.bench.parallel import TIMED, compute_tables
 from fakelocator_zoo.bench.report import write_report, write_tables
 from fakelocator_zoo.bench.rivals import contenders
 from fakelocator_zoo.provenance import provenance
@@ -67,14 +68,19 @@ def run_bench(
     skipped: dict[str, str] = {}
     for name in names:
         try:
-            cells[name] = [_versioned(cell) for cell in _module(name).cells(options)]
+            cells[name] = _cells(options, name)
         except Skipped as reason:
             skipped[name] = str(reason)
     total = sum(len(each) for each in cells.values())
+    finished = 0
+    if options.jobs > 1:
+        finished = compute_tables(compute_table, options, list(cells), total, report)
     done = 0
     results: dict[str, dict[str, dict[str, Any]]] = {}
     for name, each in cells.items():
-        results[name] = run_cells(each, options.cells / name, report=_within(report, name, done, total))
+        # What other processes computed is read.
+        said = _silent if options.jobs > 1 and name not in TIMED else _within(report, name, max(done, finished), total)
+        results[name] = run_cells(each, options.cells / name, report=said)
         done += len(each)
     report("report", total, total)
     sections = [
@@ -88,6 +94,19 @@ def run_bench(
     if options.results is not None:
         write_tables(options.results, pictures, sections, about, options.described())
     return sections
+
+
+def compute_table(options: BenchOptions, table: str, report: Report) -> None:
+    """Compute the cells of one table that ``options.out`` lacks."""
+    run_cells(_cells(options, table), options.cells / table, report=report)
+
+
+def _cells(options: BenchOptions, table: str) -> list[Cell]:
+    return [_versioned(cell) for cell in _module(table).cells(options)]
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
 
 
 def _module(table: str) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from filelock import FileLock
 from torch import nn
 
 from fakelocator_zoo.bench.cells import files_digest
@@ -48,9 +49,11 @@ def training_generators(options: BenchOptions) -> list[Generator]:
         return [load_generator(path, options.device) for path in _bank_files(options.bank)]
     photos = training_photos(options)[0]
     settings = _bank_settings(options)
+    options.out.mkdir(parents=True, exist_ok=True)
     # Generators of other settings may lie beside them.
     folder = options.out / "bank" / _digest({**settings, "photos": files_digest(photos)})
-    return list(train_bank(photos, folder, device=options.device, **settings).values())
+    with FileLock(options.out / "bank.lock"):  # tables that are computed at once share it
+        return list(train_bank(photos, folder, device=options.device, **settings).values())
 
 
 def training_photos(options: BenchOptions) -> tuple[list[Path], list[Path]]:
@@ -133,12 +136,14 @@ def kept_weights(network: N, folder: Path, name: str, settings: Mapping[str, Any
 
     Where there are none, ``train()`` is called to train it in place, and they are written, whole or not at all.
     """
-    folder = folder / f"{name}.{_digest(settings)}"
-    if folder.is_dir():
-        network.load_state_dict(read_tensors(folder))
-    else:
-        train()
-        write_folder(folder, compact(network.state_dict(), None), {})
+    kept = folder / f"{name}.{_digest(settings)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{kept.name}.lock"):  # tables that are computed at once share networks
+        if kept.is_dir():
+            network.load_state_dict(read_tensors(kept))
+        else:
+            train()
+            write_folder(kept, compact(network.state_dict(), None), {})
     return network.eval()
 
 

@@ -16,6 +16,7 @@ from fakelocator_zoo.bench import pictures, runtimes
 from fakelocator_zoo.bench.adapters import load_function
 from fakelocator_zoo.bench.cells import Skipped
 from fakelocator_zoo.bench.options import BenchOptions, data_folders
+from fakelocator_zoo.bench.parallel import compute_tables
 from fakelocator_zoo.bench.rivals import RIVALS, contenders
 from fakelocator_zoo.bench.run import TABLES, check_tables, run_bench
 from fakelocator_zoo.cli import app
@@ -62,6 +63,29 @@ def test_a_killed_run_ends_with_the_tables_of_one_that_was_not(options, tmp_path
     before = {path: path.stat().st_mtime_ns for path in killed.out.rglob("cells/**/*.json")}
     run_bench(killed, STEADY)
     assert {path: path.stat().st_mtime_ns for path in killed.out.rglob("cells/**/*.json")} == before
+
+
+def test_tables_computed_at_once_are_those_computed_in_turn(options, tmp_path):
+    options = dataclasses.replace(options, rivals=("fakelocator", "constant"))
+    in_turn = run_bench(options, ("generators", "controls"))
+    at_once = dataclasses.replace(options, out=tmp_path / "at-once", jobs=2, threads=1)
+    heard: list[tuple[str, int, int]] = []
+    contenders.cache_clear()
+    assert run_bench(at_once, ("generators", "controls"), lambda *said: heard.append(said)) == in_turn
+    cells = [path for table in ("generators", "controls") for path in (at_once.cells / table).glob("*.json")]
+    assert [done for _, done, _ in heard] == [*range(len(cells)), len(cells)]
+    assert {what.split(":")[0] for what, _, _ in heard} == {"generators", "controls", "report"}
+
+
+def test_what_goes_wrong_in_another_process_ends_the_run(options):
+    options = dataclasses.replace(options, jobs=2)
+    with pytest.raises(ZeroDivisionError):
+        compute_tables(_broken, options, ("generators", "speed"), 1, lambda *said: None)
+
+
+def _broken(options, table, report):
+    assert table == "generators", "tables of time are left to the caller"
+    raise ZeroDivisionError
 
 
 def test_known_predictors_score_what_they_must(options):
