@@ -15,6 +15,8 @@ from fakelocator_zoo.generators.regions import random_masks
 
 #: Noise on a decoder's weights reaches this many times their own root mean square.
 MOST_WEIGHT_NOISE = 0.4
+#: A faint fake has at least this share of the change that its generator made.
+FAINTEST = 0.25
 
 
 class FakeBatch(NamedTuple):
@@ -39,6 +41,9 @@ def make_fakes(
     refilter: float = 0.3,
     residual: float = 0.25,
     weight_noise: float = 0.0,
+    two_generators: float = 0.0,
+    sharpness: float = 0.0,
+    faint: float = 0.0,
     random: torch.Generator | None = None,
 ) -> FakeBatch:
     """Re-synthesise a region of each image.
@@ -54,6 +59,9 @@ def make_fakes(
         residual: chance that the generator's change is added to the photo, in place of its image.
         weight_noise: chance that a part of the batch is painted by a generator whose decoder has noise on its
             weights, of a strength up to :data:`MOST_WEIGHT_NOISE`: one trained decoder stands for many.
+        two_generators: chance that a part of the batch is a mean, in random shares, of what two generators paint.
+        sharpness: chance that what was painted is sharpened or blurred a little.
+        faint: chance that only a share of the change is made, from :data:`FAINTEST` to all of it.
         random: source of chance on the images' device; None is torch's own.
 
     Raises:
@@ -70,12 +78,21 @@ def make_fakes(
     content = _change_colour(content, _chance(batch, other_colour, real, random) | edits, random)
     painted = torch.empty_like(real)
     for part in torch.arange(batch, device=real.device).chunk(min(groups, batch)):
-        generator = generators[_integer(len(generators), real, random)]
-        noise = 0.0
-        if weight_noise and _uniform(real, random) < weight_noise:
-            noise = MOST_WEIGHT_NOISE * _uniform(real, random)
-        painted[part] = _paint(generator, real[part], content[part], edits[part], latent_edit, noise, random)
+        pictures = []
+        for _ in range(2 if two_generators and _uniform(real, random) < two_generators else 1):
+            generator = generators[_integer(len(generators), real, random)]
+            noise = 0.0
+            if weight_noise and _uniform(real, random) < weight_noise:
+                noise = MOST_WEIGHT_NOISE * _uniform(real, random)
+            pictures.append(_paint(generator, real[part], content[part], edits[part], latent_edit, noise, random))
+        first, last = pictures[0], pictures[-1]
+        painted[part] = torch.lerp(first, last, _random(len(part), real, random)) if len(pictures) > 1 else first
     painted = _refilter(painted, _chance(batch, refilter, real, random) & ~edits, random)
+    if sharpness:
+        painted = _change_sharpness(painted, _chance(batch, sharpness, real, random), random)
+    if faint:
+        share = FAINTEST + (1 - FAINTEST) * _random(batch, real, random)
+        painted = torch.where(_chance(batch, faint, real, random), torch.lerp(real, painted, share), painted)
     mask = masks
     if mask is None:
         mask = random_masks(batch, height, width, generator=random, device=real.device)
@@ -116,14 +133,35 @@ def _paint(
 
 def _refilter(images: Tensor, chosen: Tensor, random: torch.Generator | None) -> Tensor:
     """Each chosen image through a 3 x 3 filter of its own, near identity: one more last layer for the decoder."""
-    batch, channels, height, width = images.shape
-    kernel = 0.12 * torch.randn((batch, 1, 3, 3), generator=random, device=images.device)
+    kernel = 0.12 * torch.randn((images.shape[0], 1, 3, 3), generator=random, device=images.device)
     kernel = kernel - kernel.mean(dim=(2, 3), keepdim=True)  # brightness stays
     kernel[:, :, 1, 1] += 1
-    kernel = kernel.expand(batch, channels, 3, 3).reshape(batch * channels, 1, 3, 3)
-    padded = F.pad(images, (1, 1, 1, 1), mode="replicate").reshape(1, batch * channels, height + 2, width + 2)
-    filtered = F.conv2d(padded, kernel, groups=batch * channels).view(images.shape)
-    return torch.where(chosen, filtered.clamp(0, 1), images)
+    return torch.where(chosen, _filter(images, kernel).clamp(0, 1), images)
+
+
+def _change_sharpness(images: Tensor, chosen: Tensor, random: torch.Generator | None) -> Tensor:
+    """Each chosen image sharpened by an unsharp mask (up to 1.2) or blurred (Gaussian of 0.4 to 1.2 pixels)."""
+    batch = images.shape[0]
+    near = torch.arange(-2.0, 3.0, device=images.device).square()
+    distance = near + near[:, None]
+    sigma = 0.4 + 0.8 * _random(batch, images, random)
+    blur = torch.exp(-distance / (2 * sigma.square()))
+    blur = blur / blur.sum(dim=(2, 3), keepdim=True)
+    same, box = (distance == 0).to(images), (distance <= 2).to(images) / 9
+    sharpen = same + 1.2 * _random(batch, images, random) * (same - box)
+    kernel = torch.where(_chance(batch, 0.5, images, random), sharpen, blur)
+    return torch.where(chosen, _filter(images, kernel).clamp(0, 1), images)
+
+
+def _filter(images: Tensor, kernels: Tensor) -> Tensor:
+    """Images (B, C, H, W), each through its own filter of (B, 1, k, k), odd k."""
+    batch, channels, height, width = images.shape
+    size = kernels.shape[-1]
+    pad = size // 2
+    kernels = kernels.expand(batch, channels, size, size).reshape(batch * channels, 1, size, size)
+    padded = F.pad(images, (pad, pad, pad, pad), mode="replicate")
+    padded = padded.reshape(1, batch * channels, height + 2 * pad, width + 2 * pad)
+    return F.conv2d(padded, kernels, groups=batch * channels).view(images.shape)
 
 
 def _change_colour(images: Tensor, chosen: Tensor, random: torch.Generator | None) -> Tensor:
@@ -134,7 +172,12 @@ def _change_colour(images: Tensor, chosen: Tensor, random: torch.Generator | Non
 
 
 def _chance(batch: int, probability: float, like: Tensor, random: torch.Generator | None) -> Tensor:
-    return torch.rand(batch, 1, 1, 1, generator=random, device=like.device) < probability
+    return _random(batch, like, random) < probability
+
+
+def _random(batch: int, like: Tensor, random: torch.Generator | None) -> Tensor:
+    """A number in [0, 1) for each image, (B, 1, 1, 1)."""
+    return torch.rand(batch, 1, 1, 1, generator=random, device=like.device)
 
 
 def _uniform(like: Tensor, random: torch.Generator | None) -> float:

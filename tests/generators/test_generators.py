@@ -9,6 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.generators import synthesis
 from fakelocator_zoo.generators.adversarial import train_generator
 from fakelocator_zoo.generators.bank import BANK, load_generator, save_generator, train_bank
 from fakelocator_zoo.generators.network import Generator, noisy_decoder
@@ -174,3 +175,43 @@ def test_noisy_decoders_paint_more_kinds_of_fakes() -> None:
     ]
     assert kinds[0] <= 4, "one photo, one decoder, four places where its grid may start"
     assert kinds[1] == 12
+
+
+ALIKE = {"other_content": 0.0, "other_colour": 0.0, "latent_edit": 0.0, "refilter": 0.0, "residual": 0.0}
+
+
+def painted_whole(**chances: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Twelve noisy photos, and each painted over by a generator of its own draw."""
+    torch.manual_seed(0)
+    bank = [Generator("nearest", 1, 8).eval()]
+    real = torch.rand(12, 3, 32, 32)
+    made = make_fakes(real, bank, masks=torch.ones(12, 1, 32, 32), groups=12, **{**ALIKE, **chances})
+    return real, made.fake
+
+
+def test_faint_fakes_are_a_share_of_the_change() -> None:
+    real, whole = painted_whole()
+    _, faint = painted_whole(faint=1.0)
+    share = ((faint - real) * (whole - real)).sum(dim=(1, 2, 3)) / (whole - real).square().sum(dim=(1, 2, 3))
+    assert share.min() > 0.2 and share.max() < 1.05 and share.std() > 0.1
+
+
+def test_sharpness_goes_either_way() -> None:
+    def detail(images: torch.Tensor) -> torch.Tensor:
+        return (images[..., 1:] - images[..., :-1]).abs().mean(dim=(1, 2, 3))
+
+    _, plain = painted_whole()
+    _, changed = painted_whole(sharpness=1.0)
+    ratio = detail(changed) / detail(plain)
+    assert (ratio > 1.02).any() and (ratio < 0.98).any()
+    torch.testing.assert_close(changed.mean(), plain.mean(), atol=0.01, rtol=0)  # brightness stays
+
+
+def test_two_generators_paint_what_lies_between_theirs(monkeypatch) -> None:
+    monkeypatch.setattr(synthesis, "_paint", lambda shade, real, *rest: torch.full_like(real, shade))
+    real, whole = torch.rand(40, 3, 4, 4), torch.ones(40, 1, 4, 4)
+    for chance, between in ((0.0, 0), (1.0, 10)):
+        torch.manual_seed(0)
+        shades = make_fakes(real, [0.0, 1.0], masks=whole, groups=40, two_generators=chance, **ALIKE).fake[:, 0, 0, 0]
+        assert ((shades > 0) & (shades < 1)).sum() >= between
+        assert chance or set(shades.tolist()) == {0.0, 1.0}
