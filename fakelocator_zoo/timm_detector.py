@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from fakelocator_zoo.hub import bundled_file
 from fakelocator_zoo.model_card import read_card_header
 from fakelocator_zoo.model_files import WEIGHTS
-from fakelocator_zoo.models.texture import texture_statistics
 
 if TYPE_CHECKING:
     # At run time this module is imported while smp, which FakeLocator needs, may still be importing timm.
@@ -73,11 +72,11 @@ class FakeLocatorDetector(nn.Module):
     def forward_features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] -> (B, num_features, h, w)."""
         height, width = images.shape[-2:]
-        _, texture, features, _, _ = self.locator.encode_stages(images)
+        _, texture, features, attention, _ = self.locator.encode_stages(images)
         deepest = features[-1]
         if texture is None:
             return deepest
-        statistics = texture_statistics(texture.logits[..., : (height + 1) // 2, : (width + 1) // 2])
+        statistics = self.locator.texture_statistics(texture.logits, attention, height, width)
         return statistics[:, :, None, None].expand(-1, -1, *deepest.shape[-2:])
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:

@@ -60,8 +60,9 @@ class Variant(NamedTuple):
 
 STEM, STEM_FACE = "stem, no attention", "stem, face"
 PLAIN, PLAIN_FACE = "plain, no attention", "plain, face"
-#: Beside a texture stem attention weighs the map and nothing else, the losses are of its factors, and so trainings
-#: with and without attention are one and the same. Inside the encoder of a plain network it is another training.
+#: Beside a texture stem the losses of the map are of its factors, which attention does not change: one training serves
+#: all the ways to weigh it. Their decisions are those without attention. Inside the encoder of a plain network
+#: attention is another training.
 VARIANTS: dict[str, Variant] = {
     STEM: Variant(
         STEM_NETWORK,
@@ -192,10 +193,10 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
 _TEXT = """\
 Trained from random weights on repaintings of one face part, tested on every part; other people and other generators \
 in the test. *stem* is what the published models are: a texture stem finds the painted pixels, and attention a weighs \
-the map by (1 + a) / 2, or by a in *multiply* (the rows of the published models have the mode of their own, a prior); \
-its decision does not depend on attention. *plain* is the paper's \
-network, attended by a inside the encoder, at stage 3. *face*: attention to all five parts. *part*: attention to the \
-part that is suspected.
+the map by (1 + a) / 2, or by a in *multiply*, once trained, so the decision of these rows is the one without \
+attention. The rows of the published models have their own mode, a prior, and a decision that attends. *plain* is the \
+paper's network, attended by a inside the encoder, at stage 3. *face*: attention to all five parts. *part*: attention \
+to the part that is suspected.
 
 Attention tells a network where to look, and a map that knows where to look has a high pixel AUC for nothing: *alone* \
 is the attention in place of a map, *afterwards* multiplies the map of the plain network without attention. What \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -148,6 +149,14 @@ def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor | None) -
         raise ValueError("attention_mode 'prior' weighs the probability of a texture stem, and this map has none")
     odds = PRIOR_ODDS ** (attention - 1)
     return odds / (1 - painted + painted * odds)
+
+
+def attended_logits(logits: Tensor, attention: Tensor, mode: AttentionMode) -> Tensor:
+    """Logits of P(painted) times what :func:`map_weight` gives for it; all of one shape, attention in [0, 1]."""
+    if mode == "prior":
+        return logits + math.log(PRIOR_ODDS) * (attention - 1)
+    painted = torch.sigmoid(logits)
+    return torch.logit(painted * map_weight(attention, mode, painted), eps=1e-6)
 
 
 class PartsAttention(NamedTuple):

@@ -27,8 +27,14 @@ from fakelocator_zoo.models.attention import (
 )
 from fakelocator_zoo.models.decoder import DecoderUpsampling, FakeLocatorDecoder
 from fakelocator_zoo.models.encoder import build_encoder, encoder_normalisation
-from fakelocator_zoo.models.heads import ClassificationHead, FakenessHead, amount_of_area
-from fakelocator_zoo.models.texture import TEXTURE_STATISTICS, TextureOutput, TextureStem, texture_statistics
+from fakelocator_zoo.models.heads import (
+    TEXTURE_STATISTICS,
+    ClassificationHead,
+    FakenessHead,
+    amount_of_area,
+    texture_statistics,
+)
+from fakelocator_zoo.models.texture import TextureOutput, TextureStem
 
 
 class FakeLocatorOutput(NamedTuple):
@@ -65,7 +71,7 @@ class FakeLocator(SegmentationModel):
         decoder_upsampling: ``transposed``, ``nearest``, ``bilinear`` or ``pixel_shuffle``.
         texture_stem: channels of the texture stem; None gives the paper's plain network.
         attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none. Beside a
-            texture stem the fakeness map is multiplied by it, and the decision, which is the stem's, is not changed.
+            texture stem the fakeness map is multiplied by it, and the decision looks there first.
         attention_stages: encoder stages (1 = stride 2) that the map is multiplied into; None takes stage 3
             (the nearest where the encoder lacks it), or none beside a texture stem.
         attention_mode: ``multiply`` (the paper); ``residual``: 1 + a in the encoder, (1 + a) / 2 on the map, so that
@@ -174,9 +180,9 @@ class FakeLocator(SegmentationModel):
         return {**self._config, "face_parser": dict(parser_config)}
 
     @property
-    def attends_map_alone(self) -> bool:
-        """Whether attention weighs the fakeness map and nothing else: logits, texture map and change are without it."""
-        return self.texture is not None and not self._stage_attention.stages
+    def attention_mode(self) -> AttentionMode:
+        """How the map is multiplied in, as the argument of the same name says."""
+        return self._stage_attention.mode
 
     def initialize(self) -> None:
         """Initialise decoder and heads; a new model starts with a nearly empty map."""
@@ -206,7 +212,7 @@ class FakeLocator(SegmentationModel):
         """
         padded, texture, features, attention, face_found = self.encode_stages(images, attention)
         height, width = images.shape[-2:]
-        logits = self._classify(features[-1], texture, height, width)
+        logits = self._classify(features[-1], texture, attention, height, width)
         decoded = self.decoder(features, None if texture is None else texture.features)
         texture_map = None
         if texture is not None:
@@ -216,12 +222,12 @@ class FakeLocator(SegmentationModel):
         if texture_map is None:
             change = change[..., :height, :width]
             return FakeLocatorOutput(change, logits, attention, None, change, face_found)
-        change = amount_of_area(change)[..., :height, :width]
+        change = amount_of_area(change, padded)[..., :height, :width]
         texture_map = texture_map[..., :height, :width]
         fakeness_map = texture_map * change
         if attention is not None:
             resized = resize_attention(attention, height, width)
-            fakeness_map = fakeness_map * map_weight(resized, self._stage_attention.mode, texture_map)
+            fakeness_map = fakeness_map * map_weight(resized, self.attention_mode, texture_map)
         return FakeLocatorOutput(fakeness_map, logits, attention, texture_map, change, face_found)
 
     def attend(self, images: Tensor) -> PartsAttention | None:
@@ -236,27 +242,24 @@ class FakeLocator(SegmentationModel):
         return _pool(self.encode_stages(images, attention).features[-1])
 
     def classify(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
-        """Logits (B, 2), real and fake, without the cost of the decoder; beside a texture stem, of the stem alone."""
+        """Logits (B, 2), real and fake, without the cost of the decoder; beside a texture stem without the encoder's.
+
+        Arguments and errors are those of :meth:`forward`.
+        """
         height, width = images.shape[-2:]
         if self.texture is None:
-            return self._classify(self.encode_stages(images, attention).features[-1], None, height, width)
-        _check_images(images)
-        if attention is not None:
-            check_attention(attention, len(images))
-        return self._classify(None, self.texture(self._padded(images)), height, width)
+            features = self.encode_stages(images, attention).features
+            return self._classify(features[-1], None, None, height, width)
+        attention, _ = self._attended(images, attention)
+        return self._classify(None, self.texture(self._padded(images)), attention, height, width)
 
     def encode_stages(self, images: Tensor, attention: Tensor | None = None) -> Encoding:
         """Every stage of the encoder and the texture stem, without decoder and heads.
 
         Arguments and errors are those of :meth:`forward`.
         """
-        _check_images(images)
+        attention, face_found = self._attended(images, attention)
         padded = self._padded(images)
-        face_found = None
-        if attention is not None:
-            check_attention(attention, images.shape[0])
-        elif (attended := self.attend(images)) is not None:
-            attention, face_found = attended
         x = (padded - self.image_mean) / self.image_std
         texture = None
         if self.texture is not None:
@@ -286,11 +289,26 @@ class FakeLocator(SegmentationModel):
         pad = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
         return F.pad(images, pad, mode="replicate") if any(pad) else images
 
-    def _classify(self, deepest: Tensor | None, texture: TextureOutput | None, height: int, width: int) -> Tensor:
+    def _attended(self, images: Tensor, attention: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """The attention that the caller gave, or the parser's, and whether it found a face."""
+        _check_images(images)
+        if attention is not None:
+            check_attention(attention, images.shape[0])  # len() would fix the batch size of an export
+            return attention, None
+        return self.attend(images) or (None, None)
+
+    def texture_statistics(self, logits: Tensor, attention: Tensor | None, height: int, width: int) -> Tensor:
+        """What the decision reads of a stem's logits for padded images of H x W pixels: (B, S)."""
+        # Without the padding, which is no photo.
+        logits = logits[..., : (height + 1) // 2, : (width + 1) // 2]
+        return texture_statistics(logits, attention, self.attention_mode)
+
+    def _classify(
+        self, deepest: Tensor | None, texture: TextureOutput | None, attention: Tensor | None, height: int, width: int
+    ) -> Tensor:
         statistics = None
         if texture is not None:
-            # Without the padding, which is no photo.
-            statistics = texture_statistics(texture.logits[..., : (height + 1) // 2, : (width + 1) // 2])
+            statistics = self.texture_statistics(texture.logits, attention, height, width)
         return self.classification_head(None if deepest is None else _pool(deepest), statistics)
 
     # Files: see fakelocator_zoo.hub, which these call.

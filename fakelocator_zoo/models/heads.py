@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fakelocator_zoo.models.attention import AttentionMode, attended_logits, resize_attention
 from fakelocator_zoo.models.texture import box_mean
 
 
@@ -25,18 +26,36 @@ class FakenessHead(nn.Module):
         return torch.sigmoid(self.conv(decoded))
 
 
-#: Cells of 8 x 8 pixels over which :func:`amount_of_area` averages.
+#: Cells of 8 x 8 pixels over which amounts are averaged.
 _AREA = 11
+#: Side in pixels of the box in which contrast is measured, and the contrast that a flat place counts for.
+_CONTRAST_WINDOW, _FLAT = 11, 0.1
 
 
-def amount_of_area(change: Tensor) -> Tensor:
-    """How much each pixel was changed (B, 1, H, W), H and W multiples of 8 -> the mean over about 90 pixels around it.
+def amount_of_area(change: Tensor, images: Tensor) -> Tensor:
+    """How much each pixel was changed (B, 1, H, W) -> the mean over about 90 pixels around it, by local contrast.
 
     How much differs between areas of a photo is known for generators never seen; from pixel to pixel each has its own
-    way, and following that of the training fakes made the maps of others worse.
+    way, and following that of the training fakes made the maps of others worse. What they have in common is that
+    outlines and hair are changed more than smooth skin: so the amount of an area is shared out as its contrast is.
+
+    Args:
+        change: in [0, 1]; H and W multiples of 8.
+        images: (B, 3, H, W) in [0, 1], in which it happened.
     """
-    coarse = box_mean(F.avg_pool2d(change, 8), _AREA)
-    return F.interpolate(coarse, size=change.shape[-2:], mode="bilinear", align_corners=False)
+    contrast = _FLAT + _local_contrast(images)
+    return (_mean_of_area(change) * (contrast / _mean_of_area(contrast))).clamp(max=1)
+
+
+def _local_contrast(images: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 1, H, W): mean distance of the grey values around a pixel from the mean around them."""
+    grey = images.mean(dim=1, keepdim=True)
+    return box_mean((grey - box_mean(grey, _CONTRAST_WINDOW)).abs(), _CONTRAST_WINDOW)
+
+
+def _mean_of_area(maps: Tensor) -> Tensor:
+    coarse = box_mean(F.avg_pool2d(maps, 8), _AREA)
+    return F.interpolate(coarse, size=maps.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class ClassificationHead(nn.Module):
@@ -56,3 +75,38 @@ class ClassificationHead(nn.Module):
             return self.linear(statistics)
         assert pooled is not None
         return self.linear(F.dropout(pooled, self.dropout, self.training))
+
+
+#: How many numbers :func:`texture_statistics` gives.
+TEXTURE_STATISTICS = 5
+
+
+def texture_statistics(logits: Tensor, attention: Tensor | None = None, mode: AttentionMode = "multiply") -> Tensor:
+    """What a decision about an image needs to know of its window-averaged logits (B, 1, h, w): (B, 5).
+
+    Highest and soft highest (log-mean-exp) of the attended logits, the same without attention, and the mean outside
+    the parts that were attended to. A partial fake is a small area of high logits in a face, a whole one has them
+    everywhere; what lies outside the face tells how high they are in this photo anyway, camera and scaling being alike.
+
+    Args:
+        attention: (B, 1, h', w') in [0, 1], of any size; None is 1 everywhere: the whole image is looked at.
+        mode: how attention weighs P(painted), see :func:`~fakelocator_zoo.models.attention.map_weight`.
+    """
+    attended, outside = logits, torch.ones_like(logits)
+    if attention is not None:
+        attention = resize_attention(attention, *logits.shape[-2:])
+        attended = attended_logits(logits, attention, mode)
+        outside = 1 - attention + _OUTSIDE
+    mean = (logits * outside).sum(dim=(1, 2, 3)) / outside.sum(dim=(1, 2, 3))
+    return torch.cat([_highest(attended), _highest(logits), mean[:, None]], dim=1)
+
+
+#: Weight of the parts in the mean outside of them, so that an image that is all face has such a mean as well.
+_OUTSIDE = 0.05
+
+
+def _highest(logits: Tensor) -> Tensor:
+    """(B, 1, h, w) -> (B, 2): the highest, and a soft one that rises with the area as well."""
+    flat = logits.flatten(1)
+    soft = torch.logsumexp(2 * flat, dim=1) / 2 - torch.log(torch.tensor(float(flat.shape[1]))) / 2
+    return torch.stack([flat.amax(dim=1), soft], dim=1)

@@ -89,22 +89,6 @@ def box_mean(maps: Tensor, window: int) -> Tensor:
     return F.avg_pool2d(maps, (window, 1), stride=1, padding=(half, 0), count_include_pad=False)
 
 
-#: How many numbers :func:`texture_statistics` gives.
-TEXTURE_STATISTICS = 4
-
-
-def texture_statistics(logits: Tensor) -> Tensor:
-    """(B, 1, h, w) window-averaged logits -> (B, 4): highest, soft highest (log-mean-exp), mean and deviation.
-
-    A partial fake is a small area of high logits, a whole one a high mean; a real photo has neither.
-    """
-    flat = logits.flatten(1)
-    soft = torch.logsumexp(2 * flat, dim=1) / 2 - torch.log(torch.tensor(float(flat.shape[1]))) / 2
-    mean = flat.mean(dim=1)
-    deviation = (flat - mean[:, None]).square().mean(dim=1).add(1e-6).sqrt()
-    return torch.stack([flat.amax(dim=1), soft, mean, deviation], dim=1)
-
-
 def _conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),

@@ -14,9 +14,10 @@ from torch import Tensor
 from fakelocator_zoo.augmentation import PartialAugmentation, real_augmentation
 from fakelocator_zoo.data.photos import PhotoCrops
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.generators.regions import random_masks
 from fakelocator_zoo.generators.synthesis import make_fakes
+from fakelocator_zoo.models.attention import resize_attention
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.models.texture import texture_statistics
 
 BATCH = 8
 
@@ -35,6 +36,8 @@ def fit_decision(
 ) -> None:
     """Set the classification head, in place, from real photos, their partial fakes and their whole fakes.
 
+    Partial fakes are painted where the model attends to, or anywhere if it does not.
+
     The head that is trained beside the decoder sees small crops and hardly any whole fake: there the highest
     statistic says most, and may be weighed against the mean, which calls whole fakes real.
 
@@ -43,7 +46,7 @@ def fit_decision(
         crops: what real crops are drawn from, in sizes of their own.
         count: crops of each of ``sizes``.
         chances: keyword arguments of :func:`~fakelocator_zoo.generators.synthesis.make_fakes`.
-        augmentation: strength of the change of the real crops.
+        augmentation: strength of the change of a second set of the real crops; 0 leaves it out.
     """
     assert model.texture is not None
     model.eval()
@@ -58,15 +61,16 @@ def fit_decision(
             sized.size, sized.seed = size, seed
             for first in range(0, count, BATCH):
                 real = torch.stack([sized[i] for i in range(first, min(count, first + BATCH))])
-                everywhere = torch.ones_like(real[:, :1])
-                partial = make_fakes(real, generators, **(chances or {})).fake
-                whole = make_fakes(real, generators, masks=everywhere, **(chances or {})).fake
+                masks = _masks_of_parts(model, real.to(device)).cpu()
+                partial = make_fakes(real, generators, masks=masks, **(chances or {})).fake
+                whole = make_fakes(real, generators, masks=torch.ones_like(masks), **(chances or {})).fake
+                kinds = [(real, 0), (partial, 1), (whole, 1)]
                 if augmentation:
-                    real = changed(real, torch.zeros(len(real)))
-                for images, label in ((real, 0), (partial, 1), (whole, 1)):
-                    statistics.append(texture_statistics(model.texture(images.to(device)).logits).cpu())
+                    kinds.append((changed(real, torch.zeros(len(real))), 0))
+                for images, label in kinds:
+                    statistics.append(_statistics(model, images.to(device)).cpu())
                     labels += [label] * len(images)
-    # All four rise with what was painted. The penalty shares the weight, so that none is set against another.
+    # They all rise with what was painted. The penalty shares the weight, so that none is set against another in vain.
     scaler, regression = StandardScaler(), LogisticRegression(C=1.0, class_weight="balanced")
     regression.fit(scaler.fit_transform(torch.cat(statistics).numpy()), labels)
     slope = regression.coef_[0] / scaler.scale_
@@ -75,3 +79,27 @@ def fit_decision(
     head = model.classification_head.linear
     head.weight.copy_(torch.stack([-half, half]))
     head.bias.copy_(torch.stack([-offset, offset]))
+
+
+def _masks_of_parts(model: FakeLocator, images: Tensor) -> Tensor:
+    """Random regions (B, 1, H, W) in [0, 1], within the parts that the model attends to, if it does."""
+    height, width = images.shape[-2:]
+    masks = random_masks(len(images), height, width, device=images.device)
+    attended = model.attend(images)
+    if attended is None:
+        return masks
+    # What is painted outside the parts is none of the manipulations that attention is for.
+    parts = resize_attention(attended.attention, height, width)
+    inside = masks * parts
+    return torch.where(inside.mean(dim=(1, 2, 3), keepdim=True) < _LEAST_PAINTED, parts, inside)
+
+
+#: A region smaller than this share of the image is given up for all of the parts: it would be a fake with nothing fake.
+_LEAST_PAINTED = 0.01
+
+
+def _statistics(model: FakeLocator, images: Tensor) -> Tensor:
+    assert model.texture is not None
+    attended = model.attend(images)
+    attention = None if attended is None else attended.attention
+    return model.texture_statistics(model.texture(images).logits, attention, *images.shape[-2:])

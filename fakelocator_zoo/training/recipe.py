@@ -42,12 +42,14 @@ class GeneratorRecipe:
     refilter: float = 0.3  #: chance of one more random filter on what was painted
     residual: float = 0.25  #: chance that the generator's change is added to the photo
     weight_noise: float = 0.0  #: chance of noise on the decoder's weights
+    two_generators: float = 0.0  #: chance that two generators paint, and the fake is a mean of theirs
+    sharpness: float = 0.0  #: chance that what was painted is sharpened or blurred
+    faint: float = 0.0  #: chance that only a share of the change is made, a quarter at least
 
     @property
     def chances(self) -> dict[str, Any]:
         """The keyword arguments of :func:`~fakelocator_zoo.generators.synthesis.make_fakes`."""
-        names = ("other_content", "other_colour", "latent_edit", "refilter", "residual", "weight_noise")
-        return {name: getattr(self, name) for name in names}
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("names", "steps")}
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Recipe:
     partial_augmentation: float = 1.0  #: strength of the change of real images, 0 to 1
     texture_augmentation: float = 0.0  #: the same in the phase of the texture stem alone
     decision_augmentation: float = 0.0  #: the same where the decision is fitted and its 0.5 is set, at the end
+    decision_crops: int = 64  #: photos in each of two sizes that the decision is fitted to
+    false_alarms: float = 0.01  #: share of the held-out photos, changed so, that the 0.5 may call fake
     degradation: float = 0.0  #: share of the images, real and fake alike, that are compressed, blurred or noisy
     texture_from: str | None = None  #: a model, as ``from_pretrained`` takes it, whose texture stem to start from
     seed: int = 0
@@ -150,7 +154,13 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
                 "optimisation.texture_steps must be a multiple of steps_per_epoch: crops change their size "
                 "(texture_size) between epochs alone"
             )
-    for name in ("partial_augmentation", "texture_augmentation", "degradation", "decision_augmentation"):
+    for name in (
+        "partial_augmentation",
+        "texture_augmentation",
+        "degradation",
+        "decision_augmentation",
+        "false_alarms",
+    ):
         if not 0 <= getattr(recipe, name) <= 1:
             raise ValueError(f"{name} must lie in [0, 1], got {getattr(recipe, name)}")
     return recipe

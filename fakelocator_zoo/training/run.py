@@ -90,8 +90,8 @@ def train(
     model = FakeLocator(**{"encoder_weights": None, **recipe.model})
     decided = False
     if recipe.texture_from:
-        _take_texture(model, recipe.texture_from)
-        decided = options.freeze_texture and not options.texture_steps
+        alike = _take_texture(model, recipe.texture_from)
+        decided = alike and options.freeze_texture and not options.texture_steps
         model.classification_head.requires_grad_(not decided)
     module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators))
     # Pairs hold a real and a fake image each.
@@ -122,20 +122,22 @@ def train(
     trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
     model.cpu()
     if decided:
-        report(f"decision: that of {recipe.texture_from}, whose texture stem was kept as it is")
+        report(f"decision: that of {recipe.texture_from}, whose texture stem and attention were kept as they are")
     elif isinstance(training_set, PhotoCrops) and model.texture is not None:
         fit_decision(
             model,
             training_set,
             generators,
+            count=recipe.decision_crops,
             chances=recipe.generators.chances,
             augmentation=recipe.decision_augmentation,
             seed=recipe.seed + 2,
         )
         report("decision: fitted to the texture statistics of real photos, partial and whole fakes")
     if held_out and not decided:
-        shift = calibrate_decision(model, held_out, augmentation=recipe.decision_augmentation)
-        report(f"decision: margin lowered by {shift:.2f}, so that 1 % of the validation photos are called fake")
+        share = recipe.false_alarms
+        shift = calibrate_decision(model, held_out, false_alarms=share, augmentation=recipe.decision_augmentation)
+        report(f"decision: margin lowered by {shift:.2f}, so that {share:.0%} of the validation photos are called fake")
     temporary = out / "model.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
     model.eval().save_pretrained(temporary, **{"name": out.name, "dtype": torch.float16, **recipe.card})
@@ -144,8 +146,11 @@ def train(
     return model_folder
 
 
-def _take_texture(model: FakeLocator, name: str) -> None:
-    """Give ``model`` the texture stem of the model ``name``, and the decision, which reads nothing but the stem.
+def _take_texture(model: FakeLocator, name: str) -> bool:
+    """Give ``model`` the texture stem of the model ``name``, and its decision, which reads stem and attention alone.
+
+    Returns:
+        Whether both attend alike, so that the decision holds for ``model`` as well.
 
     Raises:
         ValueError: where either has no stem, or they differ in channels.
@@ -158,6 +163,15 @@ def _take_texture(model: FakeLocator, name: str) -> None:
         raise ValueError(f"texture_from: the stem of {name} has {source.channels} channels; set model.texture_stem so")
     model.texture.load_state_dict(source.state_dict())
     model.classification_head.load_state_dict(whole.classification_head.state_dict())
+    return _attend_alike(model, whole)
+
+
+def _attend_alike(first: FakeLocator, second: FakeLocator) -> bool:
+    settings = ("attention_parts", "attention_mode", "attention_temperature")
+    if any(getattr(first, name) != getattr(second, name) for name in settings):
+        return False
+    one, other = ({} if m.face_parser is None else m.face_parser.state_dict() for m in (first, second))
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def _claim(out: Path, recipe: Recipe) -> None:

@@ -94,12 +94,8 @@ class FakeLocatorTask(nn.Module):
     def losses(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """The parts of the whole network's loss and their sum ``loss``."""
         options = self.recipe.loss
-        attention = None
-        if self.model.attends_map_alone:
-            # The losses are of the map's factors, which attention does not change: spare the face parser.
-            attention = batch.images.new_ones(len(batch.images), 1, 1, 1)
         return fakelocator_losses(
-            self.model(batch.images, attention),
+            self.model(batch.images),
             batch.fakeness_map,
             batch.mask,
             batch.label,

@@ -113,7 +113,7 @@ def test_residual_mode():
 
 @torch.no_grad()
 @pytest.mark.parametrize(("mode", "outside"), [("multiply", 0.0), ("residual", 0.5)])
-def test_beside_a_texture_stem_the_map_is_kept_to_the_parts_and_the_decision_stays(mode, outside):
+def test_beside_a_texture_stem_the_map_is_kept_to_the_parts(mode, outside):
     torch.manual_seed(0)
     model = tiny(attention_mode=mode)
     images, attention = torch.rand(2, 3, 64, 80), torch.zeros(2, 1, 16, 20)
@@ -122,8 +122,10 @@ def test_beside_a_texture_stem_the_map_is_kept_to_the_parts_and_the_decision_sta
     top, bottom = slice(0, 30), slice(34, 64)  # the edge between them is interpolated
     torch.testing.assert_close(attended.fakeness_map[..., top, :], plain.fakeness_map[..., top, :])
     torch.testing.assert_close(attended.fakeness_map[..., bottom, :], outside * plain.fakeness_map[..., bottom, :])
-    for name in ("logits", "texture_map", "change"):
+    for name in ("texture_map", "change"):
         assert torch.equal(getattr(attended, name), getattr(plain, name)), name
+    assert not torch.equal(attended.logits, plain.logits), "the decision looks at the parts first"
+    torch.testing.assert_close(model.classify(images, attention), attended.logits)
     assert model.config["attention_stages"] == []
 
 

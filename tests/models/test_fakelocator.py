@@ -213,13 +213,25 @@ def test_the_decision_beside_a_stem_costs_no_encoder(monkeypatch) -> None:
 
 @torch.no_grad()
 def test_amounts_are_those_of_an_area() -> None:
+    flat = torch.full((1, 3, 256, 256), 0.5)
     constant = torch.full((1, 1, 40, 64), 0.3)
-    torch.testing.assert_close(amount_of_area(constant), constant)
+    torch.testing.assert_close(amount_of_area(constant, flat[..., :40, :64]), constant)
     spot = torch.zeros(1, 1, 256, 256)
     spot[..., 128, 128] = 1
-    spread = amount_of_area(spot)
+    spread = amount_of_area(spot, flat)
     assert spread.sum() == pytest.approx(1, abs=1e-4), "what is not at an edge is moved, not lost"
     assert spread.max() < 2 / 88**2 and not spread[..., :60, :].any()
+
+
+@torch.no_grad()
+def test_the_amount_of_an_area_is_shared_out_as_its_contrast_is() -> None:
+    image = torch.full((1, 3, 128, 128), 0.5)
+    image[..., 40:88, 64:] += 0.4 * (torch.rand(1, 1, 48, 64) - 0.5)
+    change = torch.full((1, 1, 128, 128), 0.1)
+    amount = amount_of_area(change, image)
+    assert amount[..., 50:78, 74:118].mean() > 1.3 * amount[..., 50:78, 10:50].mean()
+    assert amount.mean() == pytest.approx(0.1, rel=0.2)
+    assert amount_of_area(torch.ones_like(change), image).max() <= 1
 
 
 @torch.no_grad()

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.models.texture import TextureStem, box_mean, neighbour_residual, texture_statistics
+from fakelocator_zoo.models.texture import TextureStem, box_mean, neighbour_residual
 
 
 def test_residual_by_hand():
@@ -49,19 +46,6 @@ def test_box_mean_is_torchs_pooling(size):
     maps = torch.randn(2, 1, *size)
     expected = torch.nn.functional.avg_pool2d(maps, 9, stride=1, padding=4, count_include_pad=False)
     torch.testing.assert_close(box_mean(maps, 9), expected)
-
-
-def test_statistics_against_numpy():
-    logits = torch.randn(3, 1, 6, 7)
-    flat = logits.numpy().reshape(3, -1).astype(np.float64)
-    soft = np.log(np.exp(2 * flat).mean(axis=1)) / 2
-    expected = np.stack([flat.max(axis=1), soft, flat.mean(axis=1), flat.std(axis=1)], axis=1)
-    np.testing.assert_allclose(texture_statistics(logits).numpy(), expected, rtol=1e-5, atol=1e-5)
-
-
-def test_statistics_of_a_constant():
-    assert texture_statistics(torch.full((1, 1, 5, 5), 0.7)).tolist()[0] == pytest.approx([0.7] * 3 + [0.0], abs=2e-3)
-    assert not math.isnan(texture_statistics(torch.zeros(1, 1, 1, 1)).sum().item())
 
 
 @pytest.mark.parametrize("channels", [0, 3, 6, -4])

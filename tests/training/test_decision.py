@@ -9,8 +9,11 @@ from torch import nn
 
 from fakelocator_zoo.data.photos import PhotoCrops
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.generators.synthesis import make_fakes
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.models.texture import TextureOutput, neighbour_residual, texture_statistics
+from fakelocator_zoo.models.heads import texture_statistics
+from fakelocator_zoo.models.texture import TextureOutput, neighbour_residual
+from fakelocator_zoo.training import decision
 from fakelocator_zoo.training.decision import fit_decision
 
 
@@ -61,6 +64,43 @@ def test_it_is_a_regression_on_the_statistics_alone(crops):
         statistics = texture_statistics(model.texture(images).logits)
         assert torch.allclose(model.classify(images), head(statistics), atol=1e-4)
     assert torch.allclose(head.weight[0], -head.weight[1])
+
+
+class LeftHalf(nn.Module):
+    """A face parser to whom the left half of every image is skin, and the right half nothing."""
+
+    parts = ("background", "skin")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        skin = torch.zeros(len(images), 1, 8, 8)
+        skin[..., :4] = 1
+        return torch.cat([1 - skin, skin], dim=1)
+
+    def has_face(self, probabilities: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(probabilities), dtype=torch.bool)
+
+
+def test_partial_fakes_are_painted_where_the_model_attends_to(crops, monkeypatch):
+    torch.manual_seed(0)
+    model = FakeLocator(
+        "tu-test_resnet",
+        encoder_weights=None,
+        decoder_channels=(8, 8, 8, 8, 8),
+        attention="skin",
+        attention_mode="prior",
+        face_parser=LeftHalf(),
+    )
+    painted = []
+
+    def watched(real, generators, *, masks, **chances):
+        painted.append(masks)
+        return make_fakes(real, generators, masks=masks, **chances)
+
+    monkeypatch.setattr(decision, "make_fakes", watched)
+    fit_decision(model, crops, [Generator("nearest", 1, 8).eval()], count=8, sizes=(48,), augmentation=0.5)
+    partial, whole = painted
+    assert not partial[..., 32:].any() and (partial.mean(dim=(1, 2, 3)) > 0.005).all()
+    assert (whole == 1).all()
 
 
 def test_same_seed_same_decision_and_chance_is_left_alone(crops):

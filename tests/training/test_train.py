@@ -20,6 +20,7 @@ RECIPE = {
     "data": {"photos": ["photos"], "size": 32},
     "generators": {"names": ["nearest-l1", "transposed3-l1"], "steps": 2},
     "optimisation": {"steps": 4, "texture_steps": 2, "batch_size": 4, "steps_per_epoch": 2, "freeze_texture": True},
+    "decision_crops": 2,
 }
 
 
@@ -166,12 +167,24 @@ def test_a_run_takes_the_texture_stem_of_a_model_and_its_decision(data):
     recipe = RECIPE | {"optimisation": options, "texture_from": str(source), "seed": 5}
     folder = train(parse_recipe(recipe), data, data / "run", bank=data / "bank", device="cpu", progress=False)
     models = [FakeLocator.from_pretrained(path) for path in (folder, source)]
-    for part in ("texture", "classification_head"):  # the decision reads the stem alone, and comes with it
+    for part in ("texture", "classification_head"):  # both attend alike, so the decision comes with the stem
         taken, given = (getattr(model, part).state_dict() for model in models)
         assert all(torch.equal(taken[key], given[key]) for key in given)
     plain = parse_recipe(recipe | {"model": TINY | {"texture_stem": None}})
     with pytest.raises(ValueError, match="the recipe has no texture stem"):
         train(plain, data, data / "plain", bank=data / "bank", device="cpu", progress=False)
+
+
+def test_a_stem_under_other_attention_gets_a_decision_of_its_own(data):
+    from fakelocator_zoo.training.run import train
+
+    source = run(data, data / "source", report=lambda _: None)
+    options = {"steps": 2, "batch_size": 4, "steps_per_epoch": 2, "freeze_texture": True}
+    attending = TINY | {"attention": "face", "attention_mode": "prior"}
+    recipe = parse_recipe(RECIPE | {"optimisation": options, "texture_from": str(source), "model": attending})
+    told: list[str] = []
+    train(recipe, data, data / "run", bank=data / "bank", device="cpu", progress=False, report=told.append)
+    assert any(line.startswith("decision: fitted") for line in told)
 
 
 def test_crops_have_a_size_of_their_own_while_the_stem_is_alone(data, monkeypatch):
