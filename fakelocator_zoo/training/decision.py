@@ -70,7 +70,7 @@ def fit_decision(
                 for images, label in kinds:
                     statistics.append(_statistics(model, images.to(device)).cpu())
                     labels += [label] * len(images)
-    # They all rise with what was painted. The penalty shares the weight, so that none is set against another in vain.
+    # Most rise with what was painted, and some are nearly alike: the penalty shares the weight among them.
     scaler, regression = StandardScaler(), LogisticRegression(C=1.0, class_weight="balanced")
     regression.fit(scaler.fit_transform(torch.cat(statistics).numpy()), labels)
     slope = regression.coef_[0] / scaler.scale_
