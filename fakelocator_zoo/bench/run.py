@@ -46,9 +46,11 @@ def check_tables(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or tuple(TABLES)
 
 
-def run_bench(
-    options: BenchOptions, tables: Sequence[str] = (), report: Report = lambda what, done, total: None
-) -> list[Section]:
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+def run_bench(options: BenchOptions, tables: Sequence[str] = (), report: Report = _silent) -> list[Section]:
     """Compute the cells that ``options.out`` lacks, and write ``bench.json``, ``bench.md`` and ``bench.html`` there.
 
     A finished cell is never computed again for the same settings, so the same command goes on where it was killed
@@ -72,16 +74,13 @@ def run_bench(
         except Skipped as reason:
             skipped[name] = str(reason)
     total = sum(len(each) for each in cells.values())
-    finished = 0
-    if options.jobs > 1:
-        finished = compute_tables(compute_table, options, list(cells), total, report)
-    done = 0
+    done = compute_tables(compute_table, options, list(cells), total, report) if options.jobs > 1 else 0
     results: dict[str, dict[str, dict[str, Any]]] = {}
     for name, each in cells.items():
-        # What other processes computed is read.
-        said = _silent if options.jobs > 1 and name not in TIMED else _within(report, name, max(done, finished), total)
+        here = options.jobs == 1 or name in TIMED  # what other processes computed is read
+        said = _within(report, name, done, total) if here else _silent
         results[name] = run_cells(each, options.cells / name, report=said)
-        done += len(each)
+        done += len(each) if here else 0
     report("report", total, total)
     sections = [
         Section(name, name.capitalize(), f"Skipped: {skipped[name]}.")
@@ -103,10 +102,6 @@ def compute_table(options: BenchOptions, table: str, report: Report) -> None:
 
 def _cells(options: BenchOptions, table: str) -> list[Cell]:
     return [_versioned(cell) for cell in _module(table).cells(options)]
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    pass
 
 
 def _module(table: str) -> Any:

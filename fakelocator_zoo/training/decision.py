@@ -61,14 +61,18 @@ def fit_decision(
             sized.size, sized.seed = size, seed
             for first in range(0, count, BATCH):
                 real = torch.stack([sized[i] for i in range(first, min(count, first + BATCH))])
-                masks = _masks_of_parts(model, real.to(device)).cpu()
+                attention = _attention(model, real.to(device))
+                masks = _masks_of_parts(real, attention)
                 partial = make_fakes(real, generators, masks=masks, **(chances or {})).fake
                 whole = make_fakes(real, generators, masks=torch.ones_like(masks), **(chances or {})).fake
                 kinds = [(real, 0), (partial, 1), (whole, 1)]
                 if augmentation:
                     kinds.append((changed(real, torch.zeros(len(real))), 0))
                 for images, label in kinds:
-                    statistics.append(_statistics(model, images.to(device)).cpu())
+                    pixels = images.to(device)
+                    attended = attention if images is real else _attention(model, pixels)
+                    logits = model.texture(pixels).logits
+                    statistics.append(model.texture_statistics(logits, attended, size, size).cpu())
                     labels += [label] * len(images)
     # Most rise with what was painted, and some are nearly alike: the penalty shares the weight among them.
     scaler, regression = StandardScaler(), LogisticRegression(C=1.0, class_weight="balanced")
@@ -81,25 +85,22 @@ def fit_decision(
     head.bias.copy_(torch.stack([-offset, offset]))
 
 
-def _masks_of_parts(model: FakeLocator, images: Tensor) -> Tensor:
-    """Random regions (B, 1, H, W) in [0, 1], within the parts that the model attends to, if it does."""
+def _attention(model: FakeLocator, images: Tensor) -> Tensor | None:
+    attended = model.attend(images)
+    return None if attended is None else attended.attention
+
+
+def _masks_of_parts(images: Tensor, attention: Tensor | None) -> Tensor:
+    """Random regions (B, 1, H, W) in [0, 1], within what is attended to, if anything is; on the images' device."""
     height, width = images.shape[-2:]
     masks = random_masks(len(images), height, width, device=images.device)
-    attended = model.attend(images)
-    if attended is None:
+    if attention is None:
         return masks
     # What is painted outside the parts is none of the manipulations that attention is for.
-    parts = resize_attention(attended.attention, height, width)
+    parts = resize_attention(attention, height, width).to(images.device)
     inside = masks * parts
     return torch.where(inside.mean(dim=(1, 2, 3), keepdim=True) < _LEAST_PAINTED, parts, inside)
 
 
 #: A region smaller than this share of the image is given up for all of the parts: it would be a fake with nothing fake.
 _LEAST_PAINTED = 0.01
-
-
-def _statistics(model: FakeLocator, images: Tensor) -> Tensor:
-    assert model.texture is not None
-    attended = model.attend(images)
-    attention = None if attended is None else attended.attention
-    return model.texture_statistics(model.texture(images).logits, attention, *images.shape[-2:])
