@@ -59,7 +59,8 @@ def make_fakes(
         residual: chance that the generator's change is added to the photo, in place of its image.
         weight_noise: chance that a part of the batch is painted by a generator whose decoder has noise on its
             weights, of a strength up to :data:`MOST_WEIGHT_NOISE`: one trained decoder stands for many.
-        two_generators: chance that a part of the batch is a mean, in random shares, of what two generators paint.
+        two_generators: chance that a part of the batch is a mean, in random shares, of what two generators paint, each
+            of a content of its own.
         sharpness: chance that what was painted is sharpened or blurred a little.
         faint: chance that only a share of the change is made, from :data:`FAINTEST` to all of it.
         random: source of chance on the images' device; None is torch's own.
@@ -71,15 +72,13 @@ def make_fakes(
         raise ValueError(f"masks must be {tuple(real[:, :1].shape)}, got {tuple(masks.shape)}")
     batch, _, height, width = real.shape
     edits = _chance(batch, residual, real, random)
-    content = real
-    if batch > 1:
-        swap = _chance(batch, other_content, real, random) & ~edits
-        content = torch.where(swap, real.roll(1, dims=0), real)
-    content = _change_colour(content, _chance(batch, other_colour, real, random) | edits, random)
+    contents = [
+        _draw_content(real, edits, other_content, other_colour, random) for _ in range(2 if two_generators else 1)
+    ]
     painted = torch.empty_like(real)
     for part in torch.arange(batch, device=real.device).chunk(min(groups, batch)):
         pictures = []
-        for _ in range(2 if two_generators and _uniform(real, random) < two_generators else 1):
+        for content in contents[: 2 if two_generators and _uniform(real, random) < two_generators else 1]:
             generator = generators[_integer(len(generators), real, random)]
             noise = 0.0
             if weight_noise and _uniform(real, random) < weight_noise:
@@ -98,6 +97,17 @@ def make_fakes(
         mask = random_masks(batch, height, width, generator=random, device=real.device)
     fake = ((real + mask * (painted - real)) * 255).round() / 255
     return FakeBatch(fake, mask, fakeness_map(real, fake), fakeness_map(real, painted))
+
+
+def _draw_content(
+    real: Tensor, edits: Tensor, other_content: float, other_colour: float, random: torch.Generator | None
+) -> Tensor:
+    """What is to be re-synthesised (B, 3, H, W): the photo, another one or changed colours; ``edits`` keep the photo."""
+    content = real
+    if len(real) > 1:
+        swap = _chance(len(real), other_content, real, random) & ~edits
+        content = torch.where(swap, real.roll(1, dims=0), real)
+    return _change_colour(content, _chance(len(real), other_colour, real, random) | edits, random)
 
 
 def _paint(

@@ -78,15 +78,18 @@ class ClassificationHead(nn.Module):
 
 
 #: How many numbers :func:`texture_statistics` gives.
-TEXTURE_STATISTICS = 5
+TEXTURE_STATISTICS = 4
+#: Side, in places of the logits, of the box over which they are averaged once more: 42 pixels at stride 2.
+_LARGER_AREA = 21
 
 
 def texture_statistics(logits: Tensor, attention: Tensor | None = None, mode: AttentionMode = "multiply") -> Tensor:
-    """What a decision about an image needs to know of its window-averaged logits (B, 1, h, w): (B, 5).
+    """What a decision about an image needs to know of its window-averaged logits (B, 1, h, w): (B, 4).
 
-    Highest and soft highest (log-mean-exp) of the attended logits, the same without attention, and the mean outside
-    the parts that were attended to. A partial fake is a small area of high logits in a face, a whole one has them
-    everywhere; what lies outside the face tells how high they are in this photo anyway, camera and scaling being alike.
+    The highest of the attended logits, as they are and averaged over a larger area, for painted regions are of many
+    sizes; then what those are to be compared with, the level and the spread of the logits outside the parts. In some
+    photos logits are higher or more restless than in others, all over. But even odds and more are no photo's level,
+    they say that all of it was painted: the level is the mean outside, at most 0.
 
     Args:
         attention: (B, 1, h', w') in [0, 1], of any size; None is 1 everywhere: the whole image is looked at.
@@ -97,16 +100,17 @@ def texture_statistics(logits: Tensor, attention: Tensor | None = None, mode: At
         attention = resize_attention(attention, *logits.shape[-2:])
         attended = attended_logits(logits, attention, mode)
         outside = 1 - attention + _OUTSIDE
-    mean = (logits * outside).sum(dim=(1, 2, 3)) / outside.sum(dim=(1, 2, 3))
-    return torch.cat([_highest(attended), _highest(logits), mean[:, None]], dim=1)
+    outside = outside / outside.sum(dim=(1, 2, 3), keepdim=True)
+    mean = (logits * outside).sum(dim=(1, 2, 3), keepdim=True)
+    variance = ((logits - mean).square() * outside).sum(dim=(1, 2, 3))
+    statistics = [
+        attended.amax(dim=(1, 2, 3)),
+        box_mean(attended, _LARGER_AREA).amax(dim=(1, 2, 3)),
+        mean.flatten().clamp(max=0),
+        variance.clamp(min=1e-12).sqrt(),  # a root has no slope at 0
+    ]
+    return torch.stack(statistics, dim=1)
 
 
-#: Weight of the parts in the mean outside of them, so that an image that is all face has such a mean as well.
+#: Weight of the parts outside of them, so that an image that is all face has a level as well.
 _OUTSIDE = 0.05
-
-
-def _highest(logits: Tensor) -> Tensor:
-    """(B, 1, h, w) -> (B, 2): the highest, and a soft one that rises with the area as well."""
-    flat = logits.flatten(1)
-    soft = torch.logsumexp(2 * flat, dim=1) / 2 - torch.log(torch.tensor(float(flat.shape[1]))) / 2
-    return torch.stack([flat.amax(dim=1), soft], dim=1)

@@ -20,6 +20,8 @@ from fakelocator_zoo.models.attention import resize_attention
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 BATCH = 8
+#: Whatever the stem was trained on, fakes of generators never seen are fainter and more varied than the bank's.
+_VARIED = {"two_generators": 0.3, "sharpness": 0.4, "faint": 0.5}
 
 
 @torch.no_grad()
@@ -45,12 +47,17 @@ def fit_decision(
         model: with a texture stem.
         crops: what real crops are drawn from, in sizes of their own.
         count: crops of each of ``sizes``.
-        chances: keyword arguments of :func:`~fakelocator_zoo.generators.synthesis.make_fakes`.
-        augmentation: strength of the change of a second set of the real crops; 0 leaves it out.
+        chances: keyword arguments of :func:`~fakelocator_zoo.generators.synthesis.make_fakes`; those of
+            ``_VARIED`` are replaced.
+        augmentation: strength of the change of two more sets of the real crops: one changed all over, with fakes of
+            its own, as users' photos come from many cameras; and one in regions alone, the negatives of partial fakes.
+            0 leaves both out.
     """
     assert model.texture is not None
     model.eval()
-    changed = PartialAugmentation(real_augmentation(augmentation)).train()
+    everywhere = PartialAugmentation(real_augmentation(augmentation), regional=0, spliced=0).train()
+    in_regions = PartialAugmentation(real_augmentation(augmentation)).train()
+    varied = {**(chances or {}), **_VARIED}
     device = next(model.parameters()).device
     statistics: list[Tensor] = []
     labels: list[int] = []
@@ -61,18 +68,19 @@ def fit_decision(
             sized.size, sized.seed = size, seed
             for first in range(0, count, BATCH):
                 real = torch.stack([sized[i] for i in range(first, min(count, first + BATCH))])
-                attention = _attention(model, real.to(device))
-                masks = _masks_of_parts(real, attention)
-                partial = make_fakes(real, generators, masks=masks, **(chances or {})).fake
-                whole = make_fakes(real, generators, masks=torch.ones_like(masks), **(chances or {})).fake
-                kinds = [(real, 0), (partial, 1), (whole, 1)]
+                kinds: list[tuple[Tensor, int]] = []
+                for photos in [real, *([everywhere(real, torch.zeros(len(real)))] if augmentation else [])]:
+                    masks = _masks_of_parts(photos, _attention(model, photos.to(device)))
+                    partial = make_fakes(photos, generators, masks=masks, **varied).fake
+                    whole = make_fakes(photos, generators, masks=torch.ones_like(masks), **varied).fake
+                    kinds += [(photos, 0), (partial, 1), (whole, 1)]
                 if augmentation:
-                    kinds.append((changed(real, torch.zeros(len(real))), 0))
+                    kinds.append((in_regions(real, torch.zeros(len(real))), 0))
                 for images, label in kinds:
                     pixels = images.to(device)
-                    attended = attention if images is real else _attention(model, pixels)
                     logits = model.texture(pixels).logits
-                    statistics.append(model.texture_statistics(logits, attended, size, size).cpu())
+                    attention = _attention(model, pixels)
+                    statistics.append(model.texture_statistics(logits, attention, size, size).cpu())
                     labels += [label] * len(images)
     # Most rise with what was painted, and some are nearly alike: the penalty shares the weight among them.
     scaler, regression = StandardScaler(), LogisticRegression(C=1.0, class_weight="balanced")

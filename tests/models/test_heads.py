@@ -9,24 +9,34 @@ import torch
 from fakelocator_zoo.models.heads import texture_statistics
 
 
-def highest(values: np.ndarray) -> list[np.ndarray]:
-    return [values.max(axis=1), np.log(np.exp(2 * values).mean(axis=1)) / 2]
+def area_mean(values: np.ndarray, side: int) -> np.ndarray:
+    """(H, W) -> the same: the mean of what of a box around each place lies within."""
+    half, (height, width) = side // 2, values.shape
+    around = [
+        [values[max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1] for x in range(width)]
+        for y in range(height)
+    ]
+    return np.array([[box.mean() for box in row] for row in around])
 
 
 def test_statistics_against_numpy() -> None:
-    logits = torch.randn(3, 1, 6, 7)
-    attention = torch.rand(3, 1, 6, 7)
-    flat, a = (values.numpy().reshape(3, -1).astype(np.float64) for values in (logits, attention))
-    outside = (flat * (1.05 - a)).sum(axis=1) / (1.05 - a).sum(axis=1)
-    expected = np.stack([*highest(flat + np.log(4) * (a - 1)), *highest(flat), outside], axis=1)
+    logits = torch.randn(2, 1, 24, 50) - 0.5
+    attention = torch.rand(2, 1, 24, 50)
+    expected = []
+    for values, a in zip(logits[:, 0].double().numpy(), attention[:, 0].double().numpy(), strict=True):
+        attended = values + np.log(4) * (a - 1)
+        level = np.average(values, weights=1.05 - a)
+        spread = np.average((values - level) ** 2, weights=1.05 - a) ** 0.5
+        expected.append([attended.max(), area_mean(attended, 21).max(), min(level, 0), spread])
     np.testing.assert_allclose(texture_statistics(logits, attention, "prior").numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_without_attention_the_whole_image_is_looked_at() -> None:
-    logits = torch.randn(2, 1, 5, 4)
+    logits = torch.randn(2, 1, 5, 4) - 1
     expected = texture_statistics(logits, torch.ones(2, 1, 5, 4), "prior")
     torch.testing.assert_close(texture_statistics(logits), expected)
-    torch.testing.assert_close(expected[:, 4], logits.mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(expected[:, 2], logits.mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(expected[:, 3], logits.flatten(1).std(dim=1, correction=0))
 
 
 def test_attention_of_another_size_is_fitted() -> None:
@@ -44,11 +54,16 @@ def test_what_lies_outside_the_parts_counts_less(mode) -> None:
     inside[..., :4, :4], outside[..., :4, :4] = 1, 0
     there, elsewhere = (texture_statistics(logits, a, mode)[0] for a in (inside, outside))
     assert float(there[0]) == pytest.approx(2.0, abs=1e-4)
-    assert (there[:2] > elsewhere[:2]).all()
-    torch.testing.assert_close(there[2:4], elsewhere[2:4])  # without attention
-    assert there[4] < elsewhere[4], "what the parts are compared with"
+    assert there[0] > elsewhere[0]
+    assert there[2] < elsewhere[2], "what the parts are compared with"
+
+
+def test_an_image_that_is_painted_all_over_is_not_compared_with_itself() -> None:
+    painted = texture_statistics(torch.full((1, 1, 5, 5), 3.0))
+    assert painted.tolist()[0] == pytest.approx([3, 3, 0, 0], abs=1e-3)
 
 
 def test_statistics_of_a_constant() -> None:
-    assert texture_statistics(torch.full((1, 1, 5, 5), 0.7)).tolist()[0] == pytest.approx([0.7] * 5, abs=1e-5)
+    statistics = texture_statistics(torch.full((1, 1, 5, 5), -0.7)).tolist()[0]
+    assert statistics == pytest.approx([-0.7, -0.7, -0.7, 0], abs=1e-3)
     assert not math.isnan(texture_statistics(torch.zeros(1, 1, 1, 1)).sum().item())
