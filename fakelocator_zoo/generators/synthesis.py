@@ -102,7 +102,7 @@ def make_fakes(
 def _draw_content(
     real: Tensor, edits: Tensor, other_content: float, other_colour: float, random: torch.Generator | None
 ) -> Tensor:
-    """What is to be re-synthesised (B, 3, H, W): the photo, another one or changed colours; ``edits`` keep the photo."""
+    """What is re-synthesised (B, 3, H, W): the photo, another one, or other colours; ``edits`` keep the photo."""
     content = real
     if len(real) > 1:
         swap = _chance(len(real), other_content, real, random) & ~edits

@@ -215,3 +215,16 @@ def test_two_generators_paint_what_lies_between_theirs(monkeypatch) -> None:
         shades = make_fakes(real, [0.0, 1.0], masks=whole, groups=40, two_generators=chance, **ALIKE).fake[:, 0, 0, 0]
         assert ((shades > 0) & (shades < 1)).sum() >= between
         assert chance or set(shades.tolist()) == {0.0, 1.0}
+
+
+def test_two_generators_paint_a_content_each(monkeypatch) -> None:
+    monkeypatch.setattr(synthesis, "_paint", lambda generator, real, content, *rest: content)
+    torch.manual_seed(0)
+    shades = torch.tensor([0.0, 1.0]).repeat(20).view(40, 1, 1, 1)  # each photo's neighbour is of the other shade
+    chances = {**ALIKE, "other_content": 0.5}
+    for chance in (0.0, 1.0):
+        fakes = make_fakes(
+            shades.expand(-1, 3, 4, 4), [None], masks=torch.ones(40, 1, 4, 4), two_generators=chance, **chances
+        ).fake[:, 0, 0, 0]
+        between = ((fakes > 0) & (fakes < 1)).sum()
+        assert between > 8 if chance else between == 0
