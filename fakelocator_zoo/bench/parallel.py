@@ -16,7 +16,7 @@ from fakelocator_zoo.bench.options import BenchOptions
 #: Tables that measure time have the machine for themselves, when the others are done.
 TIMED = ("speed", "clustering-scale")
 #: The longest first, so that no process is left with it alone at the end.
-LONGEST = ("cross-attribute", "ablation", "cross-generator", "generators")
+LONGEST = ("cross-attribute", "in-domain", "cross-generator", "ablation", "generators")
 
 
 def compute_tables(
