@@ -82,18 +82,16 @@ def _residuals(images: Tensor) -> Tensor:
 def box_mean(maps: Tensor, window: int) -> Tensor:
     """Mean over an odd ``window`` around each place, without what lies beyond the edge: (B, C, h, w) -> the same.
 
-    Rows, then columns: a box of 19 x 19 needs 38 additions a place instead of 361. As a convolution it takes a third
-    of the time of torch's pooling, or less.
+    Rows, then columns: a box of 19 x 19 needs 38 additions a place instead of 361. As a convolution it takes half
+    the time of torch's pooling, or less.
     """
     batch, channels, height, width = maps.shape
     sums = maps.reshape(batch * channels, 1, height, width)
-    for along_rows in (True, False):
-        size = (1, window) if along_rows else (window, 1)
-        half = (0, window // 2) if along_rows else (window // 2, 0)
+    # How many places of the box lie within is the same in each row, and in each column.
+    for size, line in (((1, window), sums[:1, :, :1]), ((window, 1), sums[:1, :, :, :1])):
         kernel = torch.ones(1, 1, *size, dtype=maps.dtype, device=maps.device)
-        # How many places of the box lie within: the same in each row, or in each column.
-        within = torch.ones_like(sums[:1, :, :1] if along_rows else sums[:1, :, :, :1])
-        sums = F.conv2d(sums, kernel, padding=half) / F.conv2d(within, kernel, padding=half)
+        half = (size[0] // 2, size[1] // 2)
+        sums = F.conv2d(sums, kernel, padding=half) / F.conv2d(torch.ones_like(line), kernel, padding=half)
     return sums.reshape(batch, channels, height, width)
 
 

@@ -68,18 +68,19 @@ def fit_decision(
             sized.size, sized.seed = size, seed
             for first in range(0, count, BATCH):
                 real = torch.stack([sized[i] for i in range(first, min(count, first + BATCH))])
-                kinds: list[tuple[Tensor, int]] = []
+                kinds: list[tuple[Tensor, Tensor | None, int]] = []
                 for photos in [real, *([everywhere(real, torch.zeros(len(real)))] if augmentation else [])]:
-                    masks = _masks_of_parts(photos, _attention(model, photos.to(device)))
-                    partial = make_fakes(photos, generators, masks=masks, **varied).fake
-                    whole = make_fakes(photos, generators, masks=torch.ones_like(masks), **varied).fake
-                    kinds += [(photos, 0), (partial, 1), (whole, 1)]
+                    attention = _attention(model, photos)
+                    masks = _masks_of_parts(photos, attention)
+                    kinds.append((photos, attention, 0))
+                    for painted in (masks, torch.ones_like(masks)):
+                        fake = make_fakes(photos, generators, masks=painted, **varied).fake
+                        kinds.append((fake, _attention(model, fake), 1))
                 if augmentation:
-                    kinds.append((in_regions(real, torch.zeros(len(real))), 0))
-                for images, label in kinds:
-                    pixels = images.to(device)
-                    logits = model.texture(pixels).logits
-                    attention = _attention(model, pixels)
+                    changed = in_regions(real, torch.zeros(len(real)))
+                    kinds.append((changed, _attention(model, changed), 0))
+                for images, attention, label in kinds:
+                    logits = model.texture(images.to(device)).logits
                     statistics.append(model.texture_statistics(logits, attention, size, size).cpu())
                     labels += [label] * len(images)
     # Most rise with what was painted, and some are nearly alike: the penalty shares the weight among them.
@@ -94,7 +95,8 @@ def fit_decision(
 
 
 def _attention(model: FakeLocator, images: Tensor) -> Tensor | None:
-    attended = model.attend(images)
+    """On the model's device, wherever the images are."""
+    attended = model.attend(images.to(next(model.parameters()).device))
     return None if attended is None else attended.attention
 
 
