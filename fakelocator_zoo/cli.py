@@ -15,6 +15,7 @@ from fakelocator_zoo.data import commands as data_commands
 from fakelocator_zoo.evaluation import commands as evaluation_commands
 from fakelocator_zoo.face_parsing import commands as face_parsing_commands
 from fakelocator_zoo.inference import commands as inference_commands
+from fakelocator_zoo.memory import keep_freed_memory
 from fakelocator_zoo.training import commands as training_commands
 
 P = ParamSpec("P")
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the command."""
+    keep_freed_memory()
     try:
         app()
     except KeyboardInterrupt:  # before or after a command's own body

@@ -12,6 +12,7 @@ import torch
 
 from fakelocator_zoo.bench.cells import Report
 from fakelocator_zoo.bench.options import BenchOptions
+from fakelocator_zoo.memory import keep_freed_memory
 
 #: Tables that measure time have the machine for themselves, when the others are done.
 TIMED = ("speed", "clustering-scale")
@@ -66,5 +67,6 @@ def _work(
     table: str,
     heard: queue.Queue[str],
 ) -> None:
+    keep_freed_memory()  # this process has not gone through the command
     torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 1) // options.jobs))
     compute(options, table, lambda key, done, total: heard.put(f"{table}: {key}"))
