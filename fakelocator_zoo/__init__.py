@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
     from fakelocator_zoo.fakeness import fakeness_map
     from fakelocator_zoo.inference.localizer import Localizer
-    from fakelocator_zoo.models.fakelocator import FakeLocator, FakeLocatorOutput
+    from fakelocator_zoo.models.fakelocator import FakeLocator
+    from fakelocator_zoo.models.output import FakeLocatorOutput
 
 __version__ = "0.1.0"
 
@@ -37,7 +38,7 @@ __all__ = [
 _HOME = {
     "FaceParser": "fakelocator_zoo.face_parsing",
     "FakeLocator": "fakelocator_zoo.models.fakelocator",
-    "FakeLocatorOutput": "fakelocator_zoo.models.fakelocator",
+    "FakeLocatorOutput": "fakelocator_zoo.models.output",
     "Localizer": "fakelocator_zoo.inference.localizer",
     "SingleSampleClustering": "fakelocator_zoo.clustering",
     "fakeness_map": "fakelocator_zoo.fakeness",

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch.nn.functional as F
 from torch import Tensor
 
-from fakelocator_zoo.models.fakelocator import FakeLocatorOutput
+from fakelocator_zoo.models.output import FakeLocatorOutput
 
 MapLoss = Literal["l1", "l2"]
 

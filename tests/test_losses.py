@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fakelocator_zoo.losses import fakelocator_losses, map_loss
-from fakelocator_zoo.models.fakelocator import FakeLocatorOutput
+from fakelocator_zoo.models.output import FakeLocatorOutput
 
 
 def output(fakeness: float, logits: tuple[float, float], texture: float | None) -> FakeLocatorOutput:
