@@ -78,18 +78,20 @@ class ClassificationHead(nn.Module):
 
 
 #: How many numbers :func:`texture_statistics` gives.
-TEXTURE_STATISTICS = 4
+TEXTURE_STATISTICS = 5
 #: Side, in places of the logits, of the box over which they are averaged once more: 42 pixels at stride 2.
 _LARGER_AREA = 21
 
 
 def texture_statistics(logits: Tensor, attention: Tensor | None = None, mode: AttentionMode = "multiply") -> Tensor:
-    """What a decision about an image needs to know of its window-averaged logits (B, 1, h, w): (B, 4).
+    """What a decision about an image needs to know of its window-averaged logits (B, 1, h, w): (B, 5).
 
     The highest of the attended logits, as they are and averaged over a larger area, for painted regions are of many
-    sizes; then what those are to be compared with, the level and the spread of the logits outside the parts. In some
-    photos logits are higher or more restless than in others, all over. But even odds and more are no photo's level,
-    they say that all of it was painted: the level is the mean outside, at most 0.
+    sizes; the highest of :func:`band_means`, for what is changed in a face lies across it, as eyes and mouth do, and
+    few places to look at leave less to chance than all of them; then what those are to be compared with, the level
+    and the spread of the logits outside the parts. In some photos logits are higher or more restless than in others,
+    all over. But even odds and more are no photo's level, they say that all of it was painted: the level is the mean
+    outside, at most 0.
 
     Args:
         attention: (B, 1, h', w') in [0, 1], of any size; None is 1 everywhere: the whole image is looked at.
@@ -106,6 +108,7 @@ def texture_statistics(logits: Tensor, attention: Tensor | None = None, mode: At
     statistics = [
         attended.amax(dim=(1, 2, 3)),
         box_mean(attended, _LARGER_AREA).amax(dim=(1, 2, 3)),
+        band_means(logits, attention).amax(dim=1),
         mean.flatten().clamp(max=0),
         variance.clamp(min=1e-12).sqrt(),  # a root has no slope at 0
     ]
@@ -114,3 +117,32 @@ def texture_statistics(logits: Tensor, attention: Tensor | None = None, mode: At
 
 #: Weight of the parts outside of them, so that an image that is all face has a level as well.
 _OUTSIDE = 0.05
+#: Middles of the bands, and how high they are: standard deviations of the attention, and of a Gaussian in them.
+_BANDS, _BAND_HEIGHT = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5), 0.3
+#: How wide they are, in the same unit: less than the parts, whose edges are hair and background.
+_BAND_WIDTH = 0.8
+#: Attention of what is not attended to: with none at all, the bands lie across the image.
+_UNATTENDED = 1e-4
+
+
+def band_means(logits: Tensor, attention: Tensor | None) -> Tensor:
+    """Logits (B, 1, h, w) averaged over seven bands across the attended parts, from above to below: (B, 7).
+
+    The bands are Gaussians, placed by middle and standard deviation of the attention (B, 1, h, w) over rows and
+    columns; None is 1 everywhere. A band of a face is about as high as an eye with its brow.
+    """
+    height, width = logits.shape[-2:]
+    weight = torch.ones_like(logits) if attention is None else attention + _UNATTENDED
+    rows = _gaussians(weight.sum(dim=3), height, _BANDS, _BAND_HEIGHT)
+    columns = _gaussians(weight.sum(dim=2), width, (0.0,), _BAND_WIDTH)
+    return (rows @ logits[:, 0] @ columns.transpose(1, 2))[..., 0]
+
+
+def _gaussians(weight: Tensor, places: int, middles: tuple[float, ...], sigma: float) -> Tensor:
+    """Weights (B, 1, P) of P places -> K Gaussians over them, (B, K, P) each of sum 1, in their standard deviations."""
+    at = torch.arange(places, dtype=weight.dtype, device=weight.device).view(1, 1, -1)
+    weight = weight / weight.sum(dim=2, keepdim=True)
+    mean = (weight * at).sum(dim=2, keepdim=True)
+    deviation = (weight * (at - mean).square()).sum(dim=2, keepdim=True).clamp(min=1 / 12).sqrt()
+    middle = torch.tensor(middles, dtype=weight.dtype, device=weight.device).view(1, -1, 1)
+    return torch.softmax(-0.5 * (((at - mean) / deviation - middle) / sigma).square(), dim=2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.models.heads import texture_statistics
+from fakelocator_zoo.models.heads import band_means, texture_statistics
 
 
 def area_mean(values: np.ndarray, side: int) -> np.ndarray:
@@ -19,6 +19,20 @@ def area_mean(values: np.ndarray, side: int) -> np.ndarray:
     return np.array([[box.mean() for box in row] for row in around])
 
 
+def means_of_bands(values: np.ndarray, attention: np.ndarray) -> list[float]:
+    """(H, W) -> the means over seven bands across the attention, from above to below."""
+
+    def gaussian(weights: np.ndarray, middle: float, sigma: float) -> np.ndarray:
+        at = np.arange(len(weights))
+        mean = np.average(at, weights=weights)
+        deviation = np.average((at - mean) ** 2, weights=weights) ** 0.5
+        return np.exp(-(((at - mean) / deviation - middle) ** 2) / (2 * sigma**2))
+
+    columns = gaussian(attention.sum(axis=0), 0, 0.8)
+    bands = [np.outer(gaussian(attention.sum(axis=1), 0.5 * k, 0.3), columns) for k in range(-3, 4)]
+    return [float(np.average(values, weights=band)) for band in bands]
+
+
 def test_statistics_against_numpy() -> None:
     logits = torch.randn(2, 1, 24, 50) - 0.5
     attention = torch.rand(2, 1, 24, 50)
@@ -27,7 +41,8 @@ def test_statistics_against_numpy() -> None:
         attended = values + np.log(4) * (a - 1)
         level = np.average(values, weights=1.05 - a)
         spread = np.average((values - level) ** 2, weights=1.05 - a) ** 0.5
-        expected.append([attended.max(), area_mean(attended, 21).max(), min(level, 0), spread])
+        bands = means_of_bands(values, a + 1e-4)
+        expected.append([attended.max(), area_mean(attended, 21).max(), max(bands), min(level, 0), spread])
     np.testing.assert_allclose(texture_statistics(logits, attention, "prior").numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
@@ -35,8 +50,8 @@ def test_without_attention_the_whole_image_is_looked_at() -> None:
     logits = torch.randn(2, 1, 5, 4) - 1
     expected = texture_statistics(logits, torch.ones(2, 1, 5, 4), "prior")
     torch.testing.assert_close(texture_statistics(logits), expected)
-    torch.testing.assert_close(expected[:, 2], logits.mean(dim=(1, 2, 3)))
-    torch.testing.assert_close(expected[:, 3], logits.flatten(1).std(dim=1, correction=0))
+    torch.testing.assert_close(expected[:, 3], logits.mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(expected[:, 4], logits.flatten(1).std(dim=1, correction=0))
 
 
 def test_attention_of_another_size_is_fitted() -> None:
@@ -55,15 +70,30 @@ def test_what_lies_outside_the_parts_counts_less(mode) -> None:
     there, elsewhere = (texture_statistics(logits, a, mode)[0] for a in (inside, outside))
     assert float(there[0]) == pytest.approx(2.0, abs=1e-4)
     assert there[0] > elsewhere[0]
-    assert there[2] < elsewhere[2], "what the parts are compared with"
+    assert there[3] < elsewhere[3], "what the parts are compared with"
 
 
 def test_an_image_that_is_painted_all_over_is_not_compared_with_itself() -> None:
     painted = texture_statistics(torch.full((1, 1, 5, 5), 3.0))
-    assert painted.tolist()[0] == pytest.approx([3, 3, 0, 0], abs=1e-3)
+    assert painted.tolist()[0] == pytest.approx([3, 3, 3, 0, 0], abs=1e-3)
 
 
 def test_statistics_of_a_constant() -> None:
     statistics = texture_statistics(torch.full((1, 1, 5, 5), -0.7)).tolist()[0]
-    assert statistics == pytest.approx([-0.7, -0.7, -0.7, 0], abs=1e-3)
+    assert statistics == pytest.approx([-0.7, -0.7, -0.7, -0.7, 0], abs=1e-3)
     assert not math.isnan(texture_statistics(torch.zeros(1, 1, 1, 1)).sum().item())
+
+
+def test_bands_follow_the_face_from_above_to_below() -> None:
+    """The eyes of a face at the right: its bands are there, however much of the image the rest is."""
+    logits, face = torch.full((1, 1, 40, 80), -2.0), torch.zeros(1, 1, 40, 80)
+    face[..., 8:32, 50:70] = 1
+    logits[..., 12:16, 50:70] = 3.0
+    bands = band_means(logits, face)[0]
+    assert bands.argmax() == 1 and bands.max() > 0.5 and bands[4:].max() < -1.9
+    assert band_means(logits, None).max() < 0, "across the whole image they are a small part"
+
+
+def test_without_any_attention_bands_lie_across_the_image() -> None:
+    logits = torch.randn(2, 1, 12, 9)
+    torch.testing.assert_close(band_means(logits, torch.zeros(2, 1, 12, 9)), band_means(logits, None))
