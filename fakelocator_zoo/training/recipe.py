@@ -94,6 +94,8 @@ class Recipe:
     false_alarms: float = 0.01  #: share of the held-out photos, changed so, that the 0.5 may call fake
     degradation: float = 0.0  #: share of the images, real and fake alike, that are compressed, blurred or noisy
     texture_from: str | None = None  #: a model, as ``from_pretrained`` takes it, whose texture stem to start from
+    #: Models whose texture stems teach this one: it learns their mean, of what the images were before degradation.
+    texture_teachers: tuple[str, ...] = ()
     seed: int = 0
     card: dict[str, Any] = field(default_factory=dict)  #: licence, data and description for the model card
 
@@ -144,6 +146,8 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
     if data.balanced and not data.photos:
         raise ValueError("data.balanced belongs to data.photos, which is not given")
     optimisation = recipe.optimisation
+    if recipe.texture_teachers and not optimisation.texture_steps:
+        raise ValueError("texture_teachers teach in the phase of the stem alone: set optimisation.texture_steps")
     if optimisation.texture_size:
         if optimisation.texture_size < 32 or optimisation.texture_size % 2:
             raise ValueError("optimisation.texture_size must be even and at least 32, or 0 for data.size")

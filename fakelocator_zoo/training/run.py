@@ -24,6 +24,7 @@ from fakelocator_zoo.data.splits import training_and_validation
 from fakelocator_zoo.generators.bank import train_bank
 from fakelocator_zoo.model_files import write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.models.texture import TextureStem
 from fakelocator_zoo.training.calibration import calibrate_decision
 from fakelocator_zoo.training.decision import fit_decision
 from fakelocator_zoo.training.lightning import EpochOfCrops, FakeLocatorModule, SampleSheet
@@ -93,7 +94,8 @@ def train(
         alike = _take_texture(model, recipe.texture_from)
         decided = alike and options.freeze_texture and not options.texture_steps
         model.classification_head.requires_grad_(not decided)
-    module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators))
+    teachers = [_teacher(name) for name in recipe.texture_teachers]
+    module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators, teachers))
     # Pairs hold a real and a fake image each.
     items = options.batch_size if photos else options.batch_size // 2
     loader = DataLoader(training_set, batch_size=items, num_workers=workers, drop_last=True)
@@ -164,6 +166,18 @@ def _take_texture(model: FakeLocator, name: str) -> bool:
     model.texture.load_state_dict(source.state_dict())
     model.classification_head.load_state_dict(whole.classification_head.state_dict())
     return _attend_alike(model, whole)
+
+
+def _teacher(name: str) -> TextureStem:
+    """The texture stem of the model ``name``.
+
+    Raises:
+        ValueError: where it has none.
+    """
+    stem = FakeLocator.from_pretrained(name).texture
+    if stem is None:
+        raise ValueError(f"texture_teachers: {name} has no texture stem")
+    return stem
 
 
 def _attend_alike(first: FakeLocator, second: FakeLocator) -> bool:

@@ -15,7 +15,11 @@ from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.generators.synthesis import make_fakes
 from fakelocator_zoo.losses import fakelocator_losses
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.models.texture import TextureStem
 from fakelocator_zoo.training.recipe import Recipe
+
+#: Beside what teachers say, who know more of generators never seen than the masks of a bank do.
+TRUTH_WEIGHT = 0.5
 
 
 class TrainingBatch(NamedTuple):
@@ -27,6 +31,7 @@ class TrainingBatch(NamedTuple):
     label: Tensor  #: (B,) 0 real, 1 fake
     change: Tensor  #: (B, 1, H, W) in [0, 1], how much a pixel is changed if it is painted
     known: Tensor  #: (B, 1, H, W) in [0, 1], where ``change`` is known
+    taught: Tensor | None = None  #: (B, 1, H, W), logits of the teachers; None without any
 
 
 class FakeLocatorTask(nn.Module):
@@ -36,15 +41,24 @@ class FakeLocatorTask(nn.Module):
         model: the network that is trained.
         recipe: loss, phases and augmentation.
         generators: what makes fakes from photos; may be empty when only pairs are given.
+        teachers: texture stems whose mean logits the model's own learns while it is trained alone, beside the truth.
+            They see images before they are degraded alike: so it learns to see in degraded ones what is still there.
     """
 
-    def __init__(self, model: FakeLocator, recipe: Recipe, generators: Sequence[Generator] = ()) -> None:
+    def __init__(
+        self,
+        model: FakeLocator,
+        recipe: Recipe,
+        generators: Sequence[Generator] = (),
+        teachers: Sequence[TextureStem] = (),
+    ) -> None:
         super().__init__()
         if recipe.optimisation.texture_steps and model.texture is None:
             raise ValueError("optimisation.texture_steps trains the texture stem, but the model has none")
         self.model = model
         self.recipe = recipe
         self.generators = nn.ModuleList(generators)
+        self.teachers = nn.ModuleList(teachers).requires_grad_(False)
         self.augmentation = PartialAugmentation(real_augmentation(recipe.partial_augmentation))
         self.texture_augmentation = PartialAugmentation(real_augmentation(recipe.texture_augmentation))
         self.degradation = SharedDegradation(recipe.degradation)
@@ -71,10 +85,23 @@ class FakeLocatorTask(nn.Module):
         strength = self.recipe.texture_augmentation if alone else self.recipe.partial_augmentation
         if strength > 0:
             images = (self.texture_augmentation if alone else self.augmentation)(images, label)
-        truth = torch.cat([torch.cat([empty, each]) for each in (fakeness, mask, change, known)], dim=1)
-        images, truth = self.degradation(images, truth)
-        fakeness, mask, change, known = truth.split(1, dim=1)
-        return TrainingBatch(images, fakeness, mask, label, change, known)
+        truths = [torch.cat([empty, each]) for each in (fakeness, mask, change, known)]
+        if self.teachers and alone and self.training:
+            truths.append(self._taught(images))
+        images, truth = self.degradation(images, torch.cat(truths, dim=1))
+        fakeness, mask, change, known, *taught = truth.split(1, dim=1)
+        return TrainingBatch(images, fakeness, mask, label, change, known, *taught)
+
+    def train(self, mode: bool = True) -> FakeLocatorTask:
+        """As in torch; teachers stay in eval mode."""
+        super().train(mode)
+        self.teachers.eval()
+        return self
+
+    @torch.no_grad()
+    def _taught(self, images: Tensor) -> Tensor:
+        logits = torch.stack([teacher(images).logits for teacher in self.teachers]).mean(dim=0)
+        return F.interpolate(logits, size=images.shape[-2:], mode="nearest")
 
     def training_losses(self, batch: TrainingBatch, step: int) -> dict[str, Tensor]:
         """The parts of the loss and their sum ``loss`` at optimiser step ``step``.
@@ -85,9 +112,12 @@ class FakeLocatorTask(nn.Module):
         if step < optimisation.texture_steps:
             assert self.model.texture is not None
             logits = self.model.texture(batch.images).logits
-            target = F.interpolate(batch.mask, size=logits.shape[-2:], mode="area")
-            loss = F.binary_cross_entropy_with_logits(logits, target)
-            return {"texture": loss, "loss": loss}
+            size = logits.shape[-2:]
+            truth = F.binary_cross_entropy_with_logits(logits, F.interpolate(batch.mask, size=size, mode="area"))
+            if batch.taught is None:
+                return {"texture": truth, "loss": truth}
+            taught = teaching_loss(logits, F.interpolate(batch.taught, size=size, mode="area"))
+            return {"texture": truth, "taught": taught, "loss": TRUTH_WEIGHT * truth + taught}
         self.set_texture_frozen(optimisation.freeze_texture)
         return self.losses(batch)
 
@@ -112,3 +142,13 @@ class FakeLocatorTask(nn.Module):
         """Whether the texture stem keeps its weights and its batch statistics."""
         if self.model.texture is not None and frozen:
             self.model.texture.requires_grad_(False).eval()
+
+
+def teaching_loss(logits: Tensor, taught: Tensor) -> Tensor:
+    """How far logits (B, 1, h, w) are from those of the teachers: cross-entropy, and a little of their square distance.
+
+    The former hardly sees how sure a teacher is once it is sure, and the decision compares just that; beyond 8 it is
+    of no interest.
+    """
+    distance = (logits.clamp(-8, 8) - taught.clamp(-8, 8)).square().mean()
+    return F.binary_cross_entropy_with_logits(logits, torch.sigmoid(taught)) + 0.03 * distance

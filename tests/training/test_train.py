@@ -10,8 +10,9 @@ from PIL import Image
 from fakelocator_zoo.data.pairs import PairSample
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.models.texture import TextureStem
 from fakelocator_zoo.training.recipe import parse_recipe
-from fakelocator_zoo.training.task import FakeLocatorTask
+from fakelocator_zoo.training.task import FakeLocatorTask, teaching_loss
 
 TINY = {"encoder_name": "tu-test_resnet", "encoder_weights": None, "decoder_channels": [8, 8, 8, 8, 8]}
 RECIPE = {
@@ -135,6 +136,49 @@ def test_a_killed_run_ends_with_the_same_weights(data, monkeypatch):
     resumed = FakeLocator.from_pretrained(run(data, data / "killed", report=told.append)).state_dict()
     assert any("resuming" in line for line in told)
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_teachers_see_images_before_they_are_degraded():
+    recipe = parse_recipe(RECIPE | {"degradation": 1.0, "texture_teachers": ["a model"]})
+    torch.manual_seed(0)
+    teachers = [TextureStem(8), TextureStem(8)]
+    taught = FakeLocatorTask(FakeLocator(**recipe.model), recipe, [Generator("nearest", 1, 8).eval()], teachers).train()
+    crops, seen = torch.rand(8, 3, 64, 64), []
+    teachers[0].register_forward_hook(lambda _, images, output: seen.append((images[0], output.logits)))
+    batch = taught.make_batch(crops, 0)
+    images, logits = seen[0]
+    assert torch.equal(images[:4], crops[:4]) and not teachers[0].training
+    if batch.images.shape == crops.shape:
+        mean = (logits + teachers[1](images).logits) / 2
+        torch.testing.assert_close(torch.nn.functional.interpolate(batch.taught, scale_factor=0.5, mode="area"), mean)
+    assert batch.taught.shape == batch.mask.shape
+    losses = taught.training_losses(batch, 0)
+    torch.testing.assert_close(losses["loss"], 0.5 * losses["texture"] + losses["taught"])
+    assert taught.make_batch(crops, 2).taught is None, "the stem is no longer alone"
+    assert taught.eval().make_batch(crops, 0).taught is None
+
+
+def test_a_stem_that_says_what_its_teachers_say_has_nothing_to_learn_of_them():
+    taught = torch.tensor([-3.0, 0.0, 2.0]).view(1, 1, 1, 3)
+    same = taught.clone().requires_grad_()
+    teaching_loss(same, taught).backward()
+    assert float(same.grad.abs().max()) < 1e-6
+    assert teaching_loss(taught + 1, taught) > teaching_loss(taught, taught)
+
+
+def test_a_run_with_teachers(data):
+    from fakelocator_zoo.training.run import train
+
+    source = run(data, data / "source", report=lambda _: None)
+    recipe = parse_recipe(RECIPE | {"texture_teachers": [str(source)], "seed": 3})
+    train(recipe, data, data / "run", bank=data / "bank", device="cpu", progress=False)
+    with next((data / "run" / "log").rglob("metrics.csv")).open() as file:
+        assert any(row.get("train/taught") for row in csv.DictReader(file))
+    plain = FakeLocator(**{**TINY, "texture_stem": None})
+    plain.save_pretrained(data / "plain")
+    stemless = parse_recipe(RECIPE | {"texture_teachers": [str(data / "plain")]})
+    with pytest.raises(ValueError, match="plain has no texture stem"):
+        train(stemless, data, data / "other", bank=data / "bank", device="cpu", progress=False)
 
 
 def test_another_recipe_does_not_resume(data):
