@@ -46,7 +46,7 @@ COMPARED = {"pixel_auc": "Δ pixel AUC", "auc": "Δ AUC"}
 Points = dict[tuple[str, str], dict[str, list[tuple[float, Mapping[str, Any]]]]]
 PICTURE = "robustness.png"
 #: Of the images a generator: a point needs fewer, as it is a mean over the generators.
-SHARE = 4
+SHARE = 2
 
 
 def cells(options: BenchOptions) -> list[Cell]:
