@@ -44,7 +44,9 @@ def bench(
         Path | None, typer.Option(help="Folder of generators for the short trainings. Default: a small one is trained.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Images of each generator.")] = 24,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each short training.")] = 100,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Optimiser steps of each short training; at most 20 with --quick.")
+    ] = 100,
     size: Annotated[int, typer.Option(min=32, help="Side of its images in pixels, even.")] = 96,
     seed: Annotated[int, typer.Option(help="Of weights, crops and fakes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
@@ -53,7 +55,7 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="The smallest version of each table.")] = False,
 ) -> None:
     """Measure models beside rivals: tables, curves and speed in one report; a killed run goes on."""
-    from fakelocator_zoo.bench.options import BenchOptions, data_folders
+    from fakelocator_zoo.bench.options import QUICK_STEPS, BenchOptions, data_folders
 
     options = BenchOptions(
         out=out,
@@ -63,7 +65,7 @@ def bench(
         rivals=_listed(rivals),
         baseline=baseline,
         limit=limit,
-        steps=steps,
+        steps=min(steps, QUICK_STEPS) if quick else steps,
         size=size,
         seed=seed,
         device=device,

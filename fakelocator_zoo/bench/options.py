@@ -12,6 +12,10 @@ DATA_FOLDERS = ("pairs", "whole", "attributes", "faces")
 MAX_PHOTOS = 200  # of `faces`: short trainings need no more, and they are kept in memory
 
 
+#: Optimiser steps of a short training, at most, where a run only shows that everything works.
+QUICK_STEPS = 20
+
+
 @dataclass(frozen=True)
 class BenchOptions:
     """The folders and settings of one run; a folder that is absent skips the tables that want it.
