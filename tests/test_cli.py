@@ -185,7 +185,7 @@ def test_unknown_model(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_usage_errors(photos: Path) -> None:
     assert locate()[0] == 2
     assert locate(photos, "--nonsense")[0] == 2
-    assert locate(photos, "--device", "abacus")[0] == 2
+    assert locate(photos, "--device", "abacus", "--out", photos / "out")[0] == 2
     assert runner.invoke(cli.app, ["demo", "--part", "ear"]).exit_code == 2
 
 

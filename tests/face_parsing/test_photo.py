@@ -138,6 +138,7 @@ def test_command(tmp_path: Path, parser_folder: Path) -> None:
 
 def test_command_with_an_unknown_parser(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    result = CliRunner().invoke(cli.app, ["parse", str(tmp_path / "a.png"), "--parser", "face_parser.reserch"])
+    arguments = ["parse", str(tmp_path / "a.png"), "--out", str(tmp_path / "out"), "--parser", "face_parser.reserch"]
+    result = CliRunner().invoke(cli.app, arguments)
     assert result.exit_code == 1
     assert "face_parser.research" in result.stderr and "Traceback" not in result.stderr
