@@ -10,8 +10,6 @@ from fakelocator_zoo.provenance import without_folders
 
 DATA_FOLDERS = ("pairs", "whole", "attributes", "faces")
 MAX_PHOTOS = 200  # of `faces`: short trainings need no more, and they are kept in memory
-
-
 #: Optimiser steps of a short training, at most, where a run only shows that everything works.
 QUICK_STEPS = 20
 
