@@ -11,6 +11,8 @@ Killed, the same command goes on with the next stem.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,28 +28,21 @@ from fakelocator_zoo.bench.cells import Cell, Section, files_digest, run_cells
 from fakelocator_zoo.bench.part_tests import rank_auc
 from fakelocator_zoo.bench.pictures import Panel, Series, draw_panels
 from fakelocator_zoo.bench.report import write_tables
-from fakelocator_zoo.data.photos import PhotoCrops, list_images
+from fakelocator_zoo.bench.training import train_short
+from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.evaluation.samples import read_pairs
 from fakelocator_zoo.generators.bank import BANK, load_generator
-from fakelocator_zoo.generators.network import Generator
-from fakelocator_zoo.generators.synthesis import make_fakes
 from fakelocator_zoo.memory import keep_freed_memory
+from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.texture import TextureStem
 from fakelocator_zoo.provenance import provenance
+from fakelocator_zoo.training.recipe import Recipe, load_recipe
+from fakelocator_zoo.training.task import FakeLocatorTask
 
-CROP, BATCH, LEARNING_RATE = 128, 8, 3e-3  # as the recipe of `.open` trains its stem
-CHANCES: dict[str, Any] = {
-    "other_content": 0.15,
-    "other_colour": 0.1,
-    "latent_edit": 0.3,
-    "refilter": 0.0,
-    "residual": 0.25,
-    "two_generators": 0.3,
-    "sharpness": 0.4,
-    "faint": 0.5,
-}
+#: What trains the stem, but for the number of generators and the noise.
+RECIPE = Path(__file__).parents[1] / "hub_configs" / "fakelocator_mobilenetv4_conv_small.open" / "recipe.yaml"
 #: With and without ``weight_noise``: the name of a line, and the chance.
-NOISE = {"noise on the decoders' weights": 1.0, "weights as trained": 0.0}
+NOISE = {"noise on the decoders' weights": 0.7, "weights as trained": 0.0}
 FIGURES = {"pixel_auc": "pixel AUC of the map", "auc": "image AUC of its highest logit"}
 PICTURE = "bank-size.png"
 
@@ -67,22 +62,24 @@ def main() -> None:
     torch.set_num_threads(1)
     names = [name for name in BANK if (given.bank / f"{name}.safetensors").is_file()]
     sizes = sorted({size for size in given.sizes if size < len(names)} | {len(names)})
-    cells = [
-        Cell(
-            f"{size}/{line}/{seed}",
-            {
-                "generators": names[:size],
-                "noise": noise,
-                "seed": seed,
-                "steps": given.steps,
-                "limit": given.limit,
-                "bank": files_digest(given.bank / f"{name}.safetensors" for name in names[:size]),
-            },
-            partial(train_and_score, given, names[:size], noise, seed),
-        )
+    recipes = {
+        f"{size}/{line}/{seed}": stem_recipe(names[:size], noise, seed, given.steps)
         for seed in given.seeds
         for size in sizes
         for line, noise in NOISE.items()
+    }
+    digests = {name: files_digest([given.bank / f"{name}.safetensors"]) for name in names}
+    cells = [
+        Cell(
+            key,
+            {
+                "recipe": recipe.to_dict(),
+                "limit": given.limit,
+                "bank": [digests[name] for name in recipe.generators.names],
+            },
+            partial(train_and_score, recipe, given),
+        )
+        for key, recipe in recipes.items()
     ]
     results = run_cells(cells, given.out, report=lambda key, done, total: terminal.say(f"{key} ({done} of {total})"))
     section = table(results, given.out)
@@ -91,44 +88,47 @@ def main() -> None:
     write_tables(given.results or given.out, given.out, [section], about, {"steps": given.steps, "limit": given.limit})
 
 
-def train_and_score(given: argparse.Namespace, names: list[str], noise: float, seed: int) -> dict[str, Any]:
+def stem_recipe(names: Sequence[str], noise: float, seed: int, steps: int) -> Recipe:
+    """The published recipe's phase of the stem alone."""
+    recipe = load_recipe(RECIPE)
+    phase = recipe.optimisation
+    optimisation = replace(phase, texture_steps=steps, steps=0, learning_rate=phase.texture_learning_rate)
+    return replace(
+        recipe,
+        data=replace(recipe.data, size=phase.texture_size),
+        generators=replace(recipe.generators, names=tuple(names), weight_noise=noise),
+        optimisation=optimisation,
+        seed=seed,
+    )
+
+
+def train_and_score(recipe: Recipe, given: argparse.Namespace) -> dict[str, Any]:
     """One stem: for each generator of the pairs its pixel AUC by image, and its image AUC."""
-    generators = [load_generator(given.bank / f"{name}.safetensors") for name in names]
-    stem = train_stem(list_images([given.photos]), generators, noise, seed, given.steps)
+    generators = [load_generator(given.bank / f"{name}.safetensors") for name in recipe.generators.names]
+    torch.manual_seed(recipe.seed)
+    task = FakeLocatorTask(FakeLocator(**recipe.model), recipe, generators)
+    train_short(task, list_images([given.photos]))
+    stem = task.model.texture
+    assert stem is not None
     pairs = read_pairs(given.pairs, limit=given.limit)
     photos = [float(logits_of(stem, pairs.photos[i]).max()) for i in range(len(pairs.photos))]
-    pixel_auc, highest = {}, {}
+    pixel_auc: dict[str, list[float]] = {}
+    auc: dict[str, float] = {}
     for generator, samples in pairs.generators.items():
-        pixel_auc[generator], highest[generator] = [], []
+        pixel_auc[generator], highest = [], []
         for sample in samples:
             logits = logits_of(stem, sample.fake)
             located = F.interpolate(logits, size=sample.size, mode="bilinear", align_corners=False)
             pixel_auc[generator].append(rank_auc(located.numpy().ravel(), sample.painted(0.05).ravel()))
-            highest[generator].append(float(logits.max()))
-    truth = [0] * len(photos)
-    auc = {name: roc_auc_score([*truth, *[1] * len(each)], [*photos, *each]) for name, each in highest.items()}
-    return {"size": len(names), "noise": noise, "seed": seed, "pixel_auc": pixel_auc, "auc": auc}
-
-
-def train_stem(photos: list[Path], generators: list[Generator], noise: float, seed: int, steps: int) -> TextureStem:
-    """In eval mode; the same crops in the same order for every bank."""
-    crops = PhotoCrops(photos, CROP, 2 * BATCH * steps, seed=seed)
-    torch.manual_seed(seed)
-    stem = TextureStem().train()
-    optimizer = torch.optim.AdamW(stem.parameters(), LEARNING_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.1)
-    for step in range(steps):
-        torch.manual_seed((seed + 1) * 1_000_003 + step)
-        real = torch.stack([crops[2 * BATCH * step + i] for i in range(2 * BATCH)])
-        fakes = make_fakes(real[BATCH:], generators, weight_noise=noise, **CHANCES)
-        logits = stem(torch.cat([real[:BATCH], fakes.fake])).logits
-        mask = torch.cat([torch.zeros_like(fakes.mask), fakes.mask])
-        target = F.interpolate(mask, size=logits.shape[-2:], mode="area")
-        optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(logits, target).backward()
-        optimizer.step()
-        schedule.step()
-    return stem.eval()
+            highest.append(float(logits.max()))
+        auc[generator] = roc_auc_score([0] * len(photos) + [1] * len(highest), photos + highest)
+    return {
+        "size": len(generators),
+        "noise": recipe.generators.weight_noise,
+        "seed": recipe.seed,
+        "pixel_auc": pixel_auc,
+        "auc": auc,
+    }
 
 
 @torch.inference_mode()

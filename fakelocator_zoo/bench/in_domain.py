@@ -55,8 +55,8 @@ IMAGES = 120
 LEARNING_RATE = 3e-4
 #: Without a mask, pixels that differ by more than rounding are painted.
 ROUNDING = 1.5 / 255
-#: A quick run has so many photos and steps at most.
-QUICK_IMAGES, QUICK_STEPS = 6, 10
+#: A quick run has so many photos at most.
+QUICK_IMAGES = 6
 
 
 class Domain(NamedTuple):
@@ -111,8 +111,7 @@ def domains(options: BenchOptions) -> Iterator[Domain]:
 def fine_tuning_recipe(options: BenchOptions) -> Recipe:
     """All of the network, the texture stem included, at a small learning rate; real images alone are augmented."""
     recipe = short_recipe(options)
-    steps = min(options.steps, QUICK_STEPS) if options.quick else options.steps
-    optimisation = dataclasses.replace(recipe.optimisation, steps=steps, learning_rate=LEARNING_RATE)
+    optimisation = dataclasses.replace(recipe.optimisation, learning_rate=LEARNING_RATE)
     return dataclasses.replace(recipe, optimisation=optimisation)
 
 
