@@ -14,23 +14,28 @@ from torch import Tensor, nn
 from fakelocator_zoo.generators.regions import random_masks
 
 
-def real_augmentation(strength: float = 1.0) -> nn.Module:
+def real_augmentation(strength: float = 1.0, *, detail: bool = True) -> nn.Module:
     """The default change of real photos: what happens to photos, and none of it is a generator's work.
 
     Every image draws its own parameters. Images (B, 3, H, W) in [0, 1] stay of that size and range.
 
     Args:
         strength: 1 is the default, 0 changes nothing; scales how often and how far images change.
+        detail: whether images are made sharper and noisier as well. Some generators paint more detail than a photo
+            has, and a stem to which that is no evidence misses them.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"augmentation strength must lie in [0, 1], got {strength}")
+    finer = [
+        K.RandomSharpness((0.0, 1.5 * strength), p=0.2 * strength),
+        K.RandomGaussianNoise(std=0.015 * strength, p=0.25 * strength),
+    ]
     return K.AugmentationSequential(
         K.ColorJitter(0.3 * strength, 0.3 * strength, 0.3 * strength, 0.05 * strength, p=0.5 * strength),
         K.RandomGamma((1 - 0.3 * strength, 1 + 0.3 * strength), p=0.2 * strength),
         K.RandomGaussianBlur((7, 7), (0.3, 0.3 + 1.2 * strength), p=0.35 * strength),
         K.RandomMedianBlur((3, 3), p=0.15 * strength),
-        K.RandomSharpness((0.0, 1.5 * strength), p=0.2 * strength),
-        K.RandomGaussianNoise(std=0.015 * strength, p=0.25 * strength),
+        *(finer if detail else []),
         K.RandomJPEG((60.0, 98.0), p=0.3 * strength),
         data_keys=["input"],
     )

@@ -98,7 +98,7 @@ def train_on(
         for module in task.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
-    steps = options.texture_steps + options.steps
+    steps = options.stem_steps + options.steps
     optimizer = torch.optim.AdamW(
         [parameter for parameter in task.model.parameters() if parameter.requires_grad],
         options.learning_rate,

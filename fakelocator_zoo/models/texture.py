@@ -60,6 +60,12 @@ class TextureStem(nn.Module):
         features, evidence = self.evidence(images)
         return TextureOutput(features, box_mean(self.head[-1](evidence), self.window))
 
+    @torch.no_grad()
+    def amplify(self, gain: float) -> None:
+        """Multiply the logits by ``gain``, for good: the same order of places, told apart more or less clearly."""
+        for parameter in self.head[-1].parameters():
+            parameter.mul_(gain)
+
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features of the finer scale, and the hidden layer whose weighted sum the logits are, (B, C, h, w) each."""
         features = self.conv3(self.conv2(self.conv1(_residuals(images))))

@@ -15,6 +15,7 @@ from torchmetrics.classification import BinaryAUROC
 from torchvision.utils import make_grid, save_image
 
 from fakelocator_zoo.data.pairs import PairSample
+from fakelocator_zoo.training.recipe import OptimisationRecipe
 from fakelocator_zoo.training.task import FakeLocatorTask, TrainingBatch
 
 #: In the sample sheets maps are shown this much brighter; a map value of 0.15 is then white.
@@ -72,17 +73,12 @@ class FakeLocatorModule(lightning.LightningModule):
         inside |= {id(parameter) for parameter in decision}
         rest = [p for p in self.task.model.parameters() if id(p) not in inside and p.requires_grad]
         groups = [{"params": rest, "lr": options.learning_rate}]
-        factors = [lambda step: _cosine(step - options.texture_steps, options.steps)]
+        factors = [lambda step: _cosine(step - options.stem_steps, options.steps)]
         if texture:
             groups.append({"params": decision, "lr": 20 * options.learning_rate, "weight_decay": 0.0})
             factors.append(factors[0])
             groups.append({"params": texture, "lr": options.texture_learning_rate})
-            alone = options.texture_steps
-            # After a phase of its own the stem is only refined: a tenth of its rate.
-            late = 0.1 if alone else 1.0
-            factors.append(
-                lambda step: _cosine(step, alone) if step < alone else late * _cosine(step - alone, options.steps)
-            )
+            factors.append(lambda step: _texture_factor(step, options))
         optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -103,7 +99,7 @@ class EpochOfCrops(Callback):
         crops.epoch = trainer.current_epoch
         recipe = module.task.recipe
         if recipe.optimisation.texture_size:
-            alone = module.global_step < recipe.optimisation.texture_steps
+            alone = module.global_step < recipe.optimisation.stem_steps
             crops.size = recipe.optimisation.texture_size if alone else recipe.data.size
 
 
@@ -136,6 +132,15 @@ class SampleSheet(Callback):
         temporary = path.with_suffix(f".{os.getpid()}.tmp.png")
         save_image(make_grid(torch.stack(tiles), nrow=6, padding=4, pad_value=1.0), temporary)
         temporary.replace(path)
+
+
+def _texture_factor(step: int, options: OptimisationRecipe) -> float:
+    """Of the stem's learning rate; after phases of its own it is only refined, at a tenth."""
+    if step < options.texture_steps:
+        return _cosine(step, options.texture_steps)
+    if step < options.stem_steps:
+        return _cosine(step - options.texture_steps, options.texture_head_steps)
+    return (0.1 if options.stem_steps else 1.0) * _cosine(step - options.stem_steps, options.steps)
 
 
 def _cosine(step: int, steps: int, warm_up: float = 0.1) -> float:

@@ -69,6 +69,10 @@ class OptimisationRecipe:
 
     steps: int = 2000  #: of the whole network
     texture_steps: int = 0  #: of the texture stem alone, before the others
+    #: Of the stem's head alone, after ``texture_steps``: it starts anew, on features that stay as they are.
+    texture_head_steps: int = 0
+    #: What the stem's logits are multiplied by in the end: the attention's prior weighs less against surer ones.
+    texture_gain: float = 1.0
     freeze_texture: bool = False  #: keep the stem as the first phase, or ``texture_from``, left it
     texture_size: int = 0  #: side of the crops of photos while the stem is trained alone; 0 takes data.size
     batch_size: int = 16  #: images; half real, half fake
@@ -76,6 +80,11 @@ class OptimisationRecipe:
     learning_rate: float = 1e-3
     texture_learning_rate: float = 3e-3
     weight_decay: float = 0.01
+
+    @property
+    def stem_steps(self) -> int:
+        """Steps in which nothing but the texture stem is trained."""
+        return self.texture_steps + self.texture_head_steps
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,8 @@ class Recipe:
     optimisation: OptimisationRecipe = OptimisationRecipe()
     partial_augmentation: float = 1.0  #: strength of the change of real images, 0 to 1
     texture_augmentation: float = 0.0  #: the same in the phase of the texture stem alone
+    #: The same in the phase of the stem's head, all over the images, and none of it adds detail.
+    texture_head_augmentation: float = 0.0
     decision_augmentation: float = 0.0  #: the same where the decision is fitted and its 0.5 is set, at the end
     decision_crops: int = 64  #: photos in each of two sizes that the decision is fitted to
     false_alarms: float = 0.01  #: share of the held-out photos, changed so, that the 0.5 may call fake
@@ -146,21 +157,26 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
     if data.balanced and not data.photos:
         raise ValueError("data.balanced belongs to data.photos, which is not given")
     optimisation = recipe.optimisation
-    if recipe.texture_teachers and not optimisation.texture_steps:
+    if recipe.texture_teachers and not optimisation.stem_steps:
         raise ValueError("texture_teachers teach in the phase of the stem alone: set optimisation.texture_steps")
+    if optimisation.texture_gain <= 0:
+        raise ValueError(f"optimisation.texture_gain must be more than 0, got {optimisation.texture_gain}")
+    if optimisation.texture_gain != 1 and not optimisation.stem_steps:
+        raise ValueError("optimisation.texture_gain belongs to texture_steps or texture_head_steps, and there are none")
     if optimisation.texture_size:
         if optimisation.texture_size < 32 or optimisation.texture_size % 2:
             raise ValueError("optimisation.texture_size must be even and at least 32, or 0 for data.size")
         if not data.photos:
             raise ValueError("optimisation.texture_size belongs to data.photos, which is not given")
-        if optimisation.texture_steps % optimisation.steps_per_epoch:
+        if optimisation.stem_steps % optimisation.steps_per_epoch:
             raise ValueError(
-                "optimisation.texture_steps must be a multiple of steps_per_epoch: crops change their size "
-                "(texture_size) between epochs alone"
+                "optimisation.texture_steps and texture_head_steps must make a multiple of steps_per_epoch: crops "
+                "change their size (texture_size) between epochs alone"
             )
     for name in (
         "partial_augmentation",
         "texture_augmentation",
+        "texture_head_augmentation",
         "degradation",
         "decision_augmentation",
         "false_alarms",

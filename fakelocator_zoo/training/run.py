@@ -92,7 +92,7 @@ def train(
     decided = False
     if recipe.texture_from:
         alike = _take_texture(model, recipe.texture_from)
-        decided = alike and options.freeze_texture and not options.texture_steps
+        decided = alike and options.freeze_texture and not options.stem_steps
         model.classification_head.requires_grad_(not decided)
     teachers = [_teacher(name) for name in recipe.texture_teachers]
     module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators, teachers))
@@ -105,7 +105,7 @@ def train(
         accelerator=device,
         devices=1,
         precision="bf16-mixed" if device != "cpu" and torch.cuda.is_available() else "32-true",
-        max_steps=options.texture_steps + options.steps,
+        max_steps=options.stem_steps + options.steps,
         callbacks=[
             ModelCheckpoint(last.parent, last.stem, save_on_train_epoch_end=True, enable_version_counter=False),
             SampleSheet(out / "samples"),
@@ -123,6 +123,8 @@ def train(
     # The checkpoint is the run's own; it is read as plain tensors all the same.
     trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
     model.cpu()
+    if model.texture is not None and options.texture_gain != 1:
+        model.texture.amplify(options.texture_gain)
     if decided:
         report(f"decision: that of {recipe.texture_from}, whose texture stem and attention were kept as they are")
     elif isinstance(training_set, PhotoCrops) and model.texture is not None:

@@ -53,7 +53,7 @@ class FakeLocatorTask(nn.Module):
         teachers: Sequence[TextureStem] = (),
     ) -> None:
         super().__init__()
-        if recipe.optimisation.texture_steps and model.texture is None:
+        if recipe.optimisation.stem_steps and model.texture is None:
             raise ValueError("optimisation.texture_steps trains the texture stem, but the model has none")
         self.model = model
         self.recipe = recipe
@@ -61,6 +61,8 @@ class FakeLocatorTask(nn.Module):
         self.teachers = nn.ModuleList(teachers).requires_grad_(False)
         self.augmentation = PartialAugmentation(real_augmentation(recipe.partial_augmentation))
         self.texture_augmentation = PartialAugmentation(real_augmentation(recipe.texture_augmentation))
+        softened = real_augmentation(recipe.texture_head_augmentation, detail=False)
+        self.texture_head_augmentation = PartialAugmentation(softened, regional=0, spliced=0)
         self.degradation = SharedDegradation(recipe.degradation)
 
     def make_batch(self, data: Tensor | PairSample, step: int) -> TrainingBatch:
@@ -81,16 +83,24 @@ class FakeLocatorTask(nn.Module):
         label = torch.cat([torch.zeros(len(real)), torch.ones(len(fake))]).long().to(real.device)
         empty = torch.zeros(len(real), 1, *real.shape[-2:], device=real.device)
         images = torch.cat([real, fake])
-        alone = step < self.recipe.optimisation.texture_steps
-        strength = self.recipe.texture_augmentation if alone else self.recipe.partial_augmentation
+        strength, augmentation = self._augmentation(step)
         if strength > 0:
-            images = (self.texture_augmentation if alone else self.augmentation)(images, label)
+            images = augmentation(images, label)
         truths = [torch.cat([empty, each]) for each in (fakeness, mask, change, known)]
-        if self.teachers and alone and self.training:
+        if self.teachers and step < self.recipe.optimisation.stem_steps and self.training:
             truths.append(self._taught(images))
         images, truth = self.degradation(images, torch.cat(truths, dim=1))
         fakeness, mask, change, known, *taught = truth.split(1, dim=1)
         return TrainingBatch(images, fakeness, mask, label, change, known, *taught)
+
+    def _augmentation(self, step: int) -> tuple[float, PartialAugmentation]:
+        """Its strength, and that of the phase that optimiser step ``step`` is in."""
+        recipe, options = self.recipe, self.recipe.optimisation
+        if step < options.texture_steps:
+            return recipe.texture_augmentation, self.texture_augmentation
+        if step < options.stem_steps:
+            return recipe.texture_head_augmentation, self.texture_head_augmentation
+        return recipe.partial_augmentation, self.augmentation
 
     def train(self, mode: bool = True) -> FakeLocatorTask:
         """As in torch; teachers stay in eval mode."""
@@ -106,19 +116,28 @@ class FakeLocatorTask(nn.Module):
     def training_losses(self, batch: TrainingBatch, step: int) -> dict[str, Tensor]:
         """The parts of the loss and their sum ``loss`` at optimiser step ``step``.
 
-        For the first ``texture_steps`` only the texture stem runs; afterwards it may be frozen.
+        For the first ``texture_steps`` only the texture stem runs, for ``texture_head_steps`` its features are frozen;
+        afterwards all of it may be.
         """
-        optimisation = self.recipe.optimisation
-        if step < optimisation.texture_steps:
-            assert self.model.texture is not None
-            logits = self.model.texture(batch.images).logits
+        optimisation, stem = self.recipe.optimisation, self.model.texture
+        if stem is not None and step < optimisation.stem_steps:
+            if step >= optimisation.texture_steps:
+                _freeze(stem)
+                stem.head.requires_grad_(True)
+                if step == optimisation.texture_steps:
+                    # A head that has seen the fakes for longer fits them better, and those of other generators worse.
+                    stem.head.apply(_start_anew)
+            logits = stem(batch.images).logits
             size = logits.shape[-2:]
             truth = F.binary_cross_entropy_with_logits(logits, F.interpolate(batch.mask, size=size, mode="area"))
             if batch.taught is None:
                 return {"texture": truth, "loss": truth}
             taught = teaching_loss(logits, F.interpolate(batch.taught, size=size, mode="area"))
             return {"texture": truth, "taught": taught, "loss": TRUTH_WEIGHT * truth + taught}
-        self.set_texture_frozen(optimisation.freeze_texture)
+        if stem is not None and optimisation.freeze_texture:
+            _freeze(stem)
+        elif stem is not None and optimisation.texture_head_steps:
+            stem.requires_grad_(True).train()
         return self.losses(batch)
 
     def losses(self, batch: TrainingBatch) -> dict[str, Tensor]:
@@ -138,10 +157,15 @@ class FakeLocatorTask(nn.Module):
             texture_weight=options.texture_weight,
         )
 
-    def set_texture_frozen(self, frozen: bool) -> None:
-        """Whether the texture stem keeps its weights and its batch statistics."""
-        if self.model.texture is not None and frozen:
-            self.model.texture.requires_grad_(False).eval()
+
+def _start_anew(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv2d):
+        layer.reset_parameters()
+
+
+def _freeze(stem: TextureStem) -> None:
+    """It keeps its weights and its batch statistics."""
+    stem.requires_grad_(False).eval()
 
 
 def teaching_loss(logits: Tensor, taught: Tensor) -> Tensor:

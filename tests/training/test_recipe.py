@@ -41,6 +41,8 @@ def test_a_recipe_survives_its_own_dictionary():
         ("data: {photos: [a]}\noptimisation: {texture_size: 64, texture_steps: 150}", "multiple of steps_per_epoch"),
         ("data: {photos: [a]}\ndegradation: 1.5", r"degradation must lie in \[0, 1\]"),
         ("data: {photos: [a]}\ntexture_teachers: [b]", "set optimisation.texture_steps"),
+        ("data: {photos: [a]}\noptimisation: {texture_gain: 2.0}", "texture_gain belongs to texture_steps"),
+        ("data: {photos: [a]}\noptimisation: {texture_gain: 0.0}", "texture_gain must be more than 0"),
         ("data: {pairs_real: a}", "come together"),
         ("data: {photos: [a], dataset: b}", "or dataset"),
         ("data: {photos: [a], split: train}", r"data\.split belongs to data\.dataset"),

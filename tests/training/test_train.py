@@ -80,9 +80,40 @@ def test_first_the_stem_alone_then_the_rest_with_the_stem_frozen():
     assert all(p.grad is not None for p in model.segmentation_head.parameters())
 
 
-def test_texture_steps_need_a_stem():
+def test_in_its_own_phase_the_head_of_the_stem_starts_anew_on_frozen_features():
+    options = RECIPE["optimisation"] | {"texture_head_steps": 2, "freeze_texture": False}
+    trained = task(RECIPE | {"optimisation": options, "texture_head_augmentation": 1.0}).train()
+    stem = trained.model.texture
+    batch = trained.make_batch(torch.rand(4, 3, 32, 32), 2)
+    before = {name: value.clone() for name, value in stem.state_dict().items()}
+    losses = trained.training_losses(batch, 2)
+    assert set(losses) == {"texture", "loss"}
+    losses["loss"].backward()
+    learning = {name for name, parameter in stem.named_parameters() if parameter.grad is not None}
+    assert learning == {f"head.{layer}.{kind}" for layer in (0, 2) for kind in ("weight", "bias")}
+    changed = {name for name, value in stem.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == learning, "drawn anew, and no batch statistics either"
+    again = {name: value.clone() for name, value in stem.state_dict().items()}
+    trained.training_losses(batch, 3)
+    assert all(torch.equal(value, again[name]) for name, value in stem.state_dict().items()), "once alone"
+    trained.training_losses(batch, 4)["loss"].backward()
+    assert all(parameter.grad is not None for parameter in stem.parameters()), "afterwards all of it is refined"
+
+
+def test_each_phase_augments_real_images_in_its_own_way():
+    options = RECIPE["optimisation"] | {"texture_head_steps": 2}
+    trained = task(RECIPE | {"optimisation": options, "texture_head_augmentation": 1.0}).train()
+    crops = torch.rand(16, 3, 32, 32)
+    assert torch.equal(trained.make_batch(crops, 1).images[:8], crops[:8]), "texture_augmentation is 0"
+    changed = (trained.make_batch(crops, 2).images[:8] != crops[:8]).flatten(1)
+    assert bool(changed.any()), "texture_head_augmentation is 1"
+    assert not bool(changed[:, 0].logical_xor(changed.float().mean(dim=1) > 0.5).any()), "all over, or not at all"
+
+
+@pytest.mark.parametrize("phase", ["texture_steps", "texture_head_steps"])
+def test_texture_steps_need_a_stem(phase):
     with pytest.raises(ValueError, match="the model has none"):
-        task(RECIPE | {"model": TINY | {"texture_stem": None}})
+        task(RECIPE | {"model": TINY | {"texture_stem": None}, "optimisation": {phase: 2}})
 
 
 def test_a_plain_loop_lowers_the_loss():
@@ -203,6 +234,26 @@ def test_a_run_takes_the_texture_stem_of_a_model_and_its_decision(data):
     plain = parse_recipe(recipe | {"model": TINY | {"texture_stem": None}})
     with pytest.raises(ValueError, match="the recipe has no texture stem"):
         train(plain, data, data / "plain", bank=data / "bank", device="cpu", progress=False)
+
+
+def test_a_head_of_its_own_on_the_features_of_a_model_and_a_gain(data):
+    from fakelocator_zoo.training.run import train
+
+    source = run(data, data / "source", report=lambda _: None)
+    stems = []
+    for gain in (1.0, 2.0):
+        options = RECIPE["optimisation"] | {"texture_steps": 0, "texture_head_steps": 2, "texture_gain": gain}
+        recipe = parse_recipe(RECIPE | {"optimisation": options, "texture_from": str(source), "seed": 5})
+        out = data / f"gain-{gain}"
+        folder = train(recipe, data, out, bank=data / "bank", device="cpu", progress=False)
+        stems.append(FakeLocator.from_pretrained(folder).eval().texture)
+    given = FakeLocator.from_pretrained(source).texture.state_dict()
+    for name, value in stems[0].state_dict().items():
+        assert torch.equal(value, given[name]) is not name.startswith("head."), name
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        once, twice = (stem(images).logits for stem in stems)
+    torch.testing.assert_close(twice, 2 * once, rtol=1e-2, atol=1e-2)
 
 
 def test_a_stem_under_other_attention_gets_a_decision_of_its_own(data):
