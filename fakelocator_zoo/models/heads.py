@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -78,45 +80,71 @@ class ClassificationHead(nn.Module):
 
 
 #: How many numbers :func:`texture_statistics` gives.
-TEXTURE_STATISTICS = 5
+TEXTURE_STATISTICS = 2
 #: Side, in places of the logits, of the box over which they are averaged once more: 42 pixels at stride 2.
 _LARGER_AREA = 21
+#: How much of the level outside is taken off: in a photo, the highest logits rise less than the level does.
+_LEVEL_SHARE = 0.7
+#: The median outside the face that one photo in ten has, or a lower one.
+_QUIET_LEVEL = -5.0
+#: Side, in places of the logits, of the cells in which they are sorted: they are averages over more than that.
+_CELL = 4
 
 
 def texture_statistics(logits: Tensor, attention: Tensor | None = None, mode: AttentionMode = "multiply") -> Tensor:
-    """What a decision about an image needs to know of its window-averaged logits (B, 1, h, w): (B, 5).
+    """What a decision about an image needs to know of its window-averaged logits (B, 1, h, w): (B, 2).
 
-    The highest of the attended logits, as they are and averaged over a larger area, for painted regions are of many
-    sizes; the highest of :func:`band_means`, for what is changed in a face lies across it, as eyes and mouth do, and
-    few places to look at leave less to chance than all of them; then what those are to be compared with, the level
-    and the spread of the logits outside the parts. In some photos logits are higher or more restless than in others,
-    all over. But even odds and more are no photo's level, they say that all of it was painted: the level is the mean
-    outside, at most 0.
+    First the contrast: how high the attended logits rise above most of what lies outside the parts. Painted regions
+    are of many sizes, so it is the mean of three heights: the highest logit, the highest average over a larger area,
+    and the highest of :func:`band_means`, for what is changed in a face lies across it, as eyes and mouth do, and few
+    places to look at leave less to chance than all of them. What it rises above is the median outside, which a
+    painted region there does not move; even odds and more are no photo's level, so it is at most 0. Or, where that says
+    more, how high the median of the parts themselves lies above the level of the quietest photos: in an image that is
+    painted all over, nothing is left to rise above. Then the spread outside, for in some photos logits are more
+    restless than in others: the distance of the quartiles, in standard deviations of a Gaussian.
+
+    Two numbers and not six: photos on which a stem was trained cannot teach how photos differ in level, so what is
+    compared with what is said here and not fitted.
 
     Args:
         attention: (B, 1, h', w') in [0, 1], of any size; None is 1 everywhere: the whole image is looked at.
         mode: how attention weighs P(painted), see :func:`~fakelocator_zoo.models.attention.map_weight`.
     """
-    attended, outside = logits, torch.ones_like(logits)
+    attended, inside, outside = logits, torch.ones_like(logits), torch.ones_like(logits)
     if attention is not None:
         attention = resize_attention(attention, *logits.shape[-2:])
         attended = attended_logits(logits, attention, mode)
-        outside = 1 - attention + _OUTSIDE
-    outside = outside / outside.sum(dim=(1, 2, 3), keepdim=True)
-    mean = (logits * outside).sum(dim=(1, 2, 3), keepdim=True)
-    variance = ((logits - mean).square() * outside).sum(dim=(1, 2, 3))
-    statistics = [
+        inside, outside = attention + _OTHER_SIDE, 1 - attention + _OTHER_SIDE
+    heights = [
         attended.amax(dim=(1, 2, 3)),
         box_mean(attended, _LARGER_AREA).amax(dim=(1, 2, 3)),
         band_means(logits, attention).amax(dim=1),
-        mean.flatten().clamp(max=0),
-        variance.clamp(min=1e-12).sqrt(),  # a root has no slope at 0
     ]
-    return torch.stack(statistics, dim=1)
+    cells = (F.avg_pool2d(each, _CELL, ceil_mode=True).flatten(1) for each in (logits, inside, outside))
+    values, inside, outside = cells
+    low, level, high = weighted_quantiles(values, outside, (0.25, 0.5, 0.75)).unbind(dim=1)
+    risen = torch.stack(heights).mean(dim=0) - _LEVEL_SHARE * level.clamp(max=0)
+    covered = weighted_quantiles(values, inside, (0.5,))[:, 0] - _LEVEL_SHARE * _QUIET_LEVEL
+    return torch.stack([torch.maximum(risen, covered), (high - low) / _QUARTILES], dim=1)
 
 
-#: Weight of the parts outside of them, so that an image that is all face has a level as well.
-_OUTSIDE = 0.05
+#: Distance of the quartiles of a Gaussian, in its standard deviations.
+_QUARTILES = 1.349
+
+
+def weighted_quantiles(values: Tensor, weights: Tensor, shares: Sequence[float]) -> Tensor:
+    """Values (B, N), weights (B, N) > 0 -> for each share the least value up to which that much weight lies, (B, S)."""
+    values, order = values.sort(dim=1)
+    below = weights.gather(1, order).cumsum(dim=1)
+    below = below / below[:, -1:]
+    # Sums round: a share that is reached but for that is reached.
+    wanted = torch.tensor(shares, dtype=below.dtype, device=below.device).view(1, 1, -1) - 1e-5
+    places = (below.unsqueeze(2) < wanted).sum(dim=1).clamp(max=values.shape[1] - 1)
+    return values.gather(1, places)
+
+
+#: Weight of the parts outside of them, so that an image that is all face has a level as well, and the other way round.
+_OTHER_SIDE = 0.05
 #: Middles of the bands, and how high they are: standard deviations of the attention, and of a Gaussian in them.
 _BANDS, _BAND_HEIGHT = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5), 0.3
 #: How wide they are, in the same unit: less than the parts, whose edges are hair and background.

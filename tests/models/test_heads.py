@@ -33,25 +33,35 @@ def means_of_bands(values: np.ndarray, attention: np.ndarray) -> list[float]:
     return [float(np.average(values, weights=band)) for band in bands]
 
 
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """The least value up to which so large a share of the weight lies."""
+    order = np.argsort(values, axis=None)
+    reached = np.cumsum(weights.ravel()[order]) >= share * weights.sum()
+    return float(values.ravel()[order][reached.argmax()])
+
+
+def cells(values: np.ndarray) -> np.ndarray:
+    """(H, W), multiples of 4 -> the means of its cells of 4 x 4 places."""
+    height, width = values.shape
+    return values.reshape(height // 4, 4, width // 4, 4).mean(axis=(1, 3))
+
+
 def test_statistics_against_numpy() -> None:
-    logits = torch.randn(2, 1, 24, 50) - 0.5
-    attention = torch.rand(2, 1, 24, 50)
+    logits = torch.randn(2, 1, 24, 52) - 0.5
+    attention = torch.rand(2, 1, 24, 52)
     expected = []
     for values, a in zip(logits[:, 0].double().numpy(), attention[:, 0].double().numpy(), strict=True):
         attended = values + np.log(4) * (a - 1)
-        level = np.average(values, weights=1.05 - a)
-        spread = np.average((values - level) ** 2, weights=1.05 - a) ** 0.5
-        bands = means_of_bands(values, a + 1e-4)
-        expected.append([attended.max(), area_mean(attended, 21).max(), max(bands), min(level, 0), spread])
+        heights = [attended.max(), area_mean(attended, 21).max(), max(means_of_bands(values, a + 1e-4))]
+        low, level, high = (weighted_quantile(cells(values), cells(1.05 - a), share) for share in (0.25, 0.5, 0.75))
+        covered = weighted_quantile(cells(values), cells(a + 0.05), 0.5) + 0.7 * 5
+        expected.append([max(np.mean(heights) - 0.7 * min(level, 0), covered), (high - low) / 1.349])
     np.testing.assert_allclose(texture_statistics(logits, attention, "prior").numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_without_attention_the_whole_image_is_looked_at() -> None:
     logits = torch.randn(2, 1, 5, 4) - 1
-    expected = texture_statistics(logits, torch.ones(2, 1, 5, 4), "prior")
-    torch.testing.assert_close(texture_statistics(logits), expected)
-    torch.testing.assert_close(expected[:, 3], logits.mean(dim=(1, 2, 3)))
-    torch.testing.assert_close(expected[:, 4], logits.flatten(1).std(dim=1, correction=0))
+    torch.testing.assert_close(texture_statistics(logits), texture_statistics(logits, torch.ones(2, 1, 5, 4), "prior"))
 
 
 def test_attention_of_another_size_is_fitted() -> None:
@@ -68,19 +78,43 @@ def test_what_lies_outside_the_parts_counts_less(mode) -> None:
     inside, outside = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
     inside[..., :4, :4], outside[..., :4, :4] = 1, 0
     there, elsewhere = (texture_statistics(logits, a, mode)[0] for a in (inside, outside))
-    assert float(there[0]) == pytest.approx(2.0, abs=1e-4)
-    assert there[0] > elsewhere[0]
-    assert there[3] < elsewhere[3], "what the parts are compared with"
+    assert there[0] > elsewhere[0] + 1
+
+
+def test_what_is_painted_outside_the_parts_is_not_their_level() -> None:
+    """A blob of a tenth of the background: the contrast rises by what is seen there, and never falls."""
+    face = torch.zeros(1, 1, 40, 40)
+    face[..., 8:32, 8:32] = 1
+    logits = torch.randn(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)) * 0.1 - 6
+    painted = logits.clone()
+    painted[..., :8, :8] = 4.0
+    before, after = (texture_statistics(each, face, "prior")[0] for each in (logits, painted))
+    assert after[0] > before[0] + 1 and after[1] == pytest.approx(float(before[1]), abs=0.05)
+
+
+def test_a_photo_whose_logits_are_all_higher_is_hardly_nearer_to_a_fake() -> None:
+    logits = torch.randn(1, 1, 40, 40) * 0.3 - 8
+    low, high = (texture_statistics(each)[0] for each in (logits, logits + 2))
+    assert float(high[0] - low[0]) == pytest.approx(0.3 * 2, abs=1e-4)
+    assert high[1] == pytest.approx(float(low[1]), abs=1e-4)
 
 
 def test_an_image_that_is_painted_all_over_is_not_compared_with_itself() -> None:
+    """Clearly in one half of the face, or faintly everywhere: either is a fake."""
+    face = torch.zeros(1, 1, 40, 40)
+    face[..., 8:32, 8:32] = 1
+    photo = torch.full((1, 1, 40, 40), -4.0)
+    part = photo.clone()
+    part[..., 8:32, 8:20] = 0.0
+    untouched, partly, whole = (texture_statistics(each, face, "prior")[0, 0] for each in (photo, part, photo + 3.0))
+    assert whole > untouched + 2.5 and partly > untouched + 1
     painted = texture_statistics(torch.full((1, 1, 5, 5), 3.0))
-    assert painted.tolist()[0] == pytest.approx([3, 3, 3, 0, 0], abs=1e-3)
+    assert painted.tolist()[0] == pytest.approx([3 + 0.7 * 5, 0], abs=1e-3)
 
 
 def test_statistics_of_a_constant() -> None:
     statistics = texture_statistics(torch.full((1, 1, 5, 5), -0.7)).tolist()[0]
-    assert statistics == pytest.approx([-0.7, -0.7, -0.7, -0.7, 0], abs=1e-3)
+    assert statistics == pytest.approx([-0.7 + 0.7 * 5, 0], abs=1e-3)
     assert not math.isnan(texture_statistics(torch.zeros(1, 1, 1, 1)).sum().item())
 
 
