@@ -17,7 +17,7 @@ for _ in range(4):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.zeros(64, 1024, 1024).add_(1)  # 256 MB, as a layer that is dropped
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-print(faults[-1])
+print(min(faults[1:]))  # where the heap ends decides which time it grows once more
 """
 
 
