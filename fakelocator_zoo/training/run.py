@@ -123,7 +123,7 @@ def train(
     # The checkpoint is the run's own; it is read as plain tensors all the same.
     trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
     model.cpu()
-    if model.texture is not None and options.texture_gain != 1:
+    if model.texture is not None:
         model.texture.amplify(options.texture_gain)
     if decided:
         report(f"decision: that of {recipe.texture_from}, whose texture stem and attention were kept as they are")

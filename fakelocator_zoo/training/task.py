@@ -119,14 +119,10 @@ class FakeLocatorTask(nn.Module):
         For the first ``texture_steps`` only the texture stem runs, for ``texture_head_steps`` its features are frozen;
         afterwards all of it may be.
         """
-        optimisation, stem = self.recipe.optimisation, self.model.texture
-        if stem is not None and step < optimisation.stem_steps:
-            if step >= optimisation.texture_steps:
-                _freeze(stem)
-                stem.head.requires_grad_(True)
-                if step == optimisation.texture_steps:
-                    # A head that has seen the fakes for longer fits them better, and those of other generators worse.
-                    stem.head.apply(_start_anew)
+        stem = self.model.texture
+        if stem is not None:
+            self._enter_phase(stem, step)
+        if stem is not None and step < self.recipe.optimisation.stem_steps:
             logits = stem(batch.images).logits
             size = logits.shape[-2:]
             truth = F.binary_cross_entropy_with_logits(logits, F.interpolate(batch.mask, size=size, mode="area"))
@@ -134,11 +130,23 @@ class FakeLocatorTask(nn.Module):
                 return {"texture": truth, "loss": truth}
             taught = teaching_loss(logits, F.interpolate(batch.taught, size=size, mode="area"))
             return {"texture": truth, "taught": taught, "loss": TRUTH_WEIGHT * truth + taught}
-        if stem is not None and optimisation.freeze_texture:
-            _freeze(stem)
-        elif stem is not None and optimisation.texture_head_steps:
-            stem.requires_grad_(True).train()
         return self.losses(batch)
+
+    def _enter_phase(self, stem: TextureStem, step: int) -> None:
+        """Let only that part of the stem learn which does at optimiser step ``step``."""
+        options = self.recipe.optimisation
+        if step < options.texture_steps:
+            return
+        if step < options.stem_steps:
+            _freeze(stem)
+            stem.head.requires_grad_(True)
+            if step == options.texture_steps:
+                # A head that has seen the fakes for longer fits them better, and those of other generators worse.
+                stem.head.apply(_start_anew)
+        elif options.freeze_texture:
+            _freeze(stem)
+        elif options.texture_head_steps:
+            stem.requires_grad_(True).train()
 
     def losses(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """The parts of the whole network's loss and their sum ``loss``."""
