@@ -89,10 +89,12 @@ def main() -> None:
 
 
 def stem_recipe(names: Sequence[str], noise: float, seed: int, steps: int) -> Recipe:
-    """The published recipe's phase of the stem alone."""
+    """The published recipe's first phase, all of the stem alone."""
     recipe = load_recipe(RECIPE)
     phase = recipe.optimisation
-    optimisation = replace(phase, texture_steps=steps, steps=0, learning_rate=phase.texture_learning_rate)
+    optimisation = replace(
+        phase, texture_steps=steps, texture_head_steps=0, steps=0, learning_rate=phase.texture_learning_rate
+    )
     return replace(
         recipe,
         data=replace(recipe.data, size=phase.texture_size),
