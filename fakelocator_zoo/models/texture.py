@@ -28,6 +28,48 @@ def neighbour_residual(images: Tensor) -> Tensor:
     return images - F.interpolate(images[..., ::2, ::2], scale_factor=2.0, mode="nearest")
 
 
+#: Two by two pixels are noisy if their colours differ by more than that, three grey levels, and than their grey does.
+_COLOUR_STEP = 3 / 255
+#: Larger ones are outlines, and count no more than this.
+_LARGE_STEP = 8 / 255
+#: The correlation that neighbouring cells have by chance, and that from which on nothing is taken for noise.
+_BY_CHANCE, _ALIKE = 0.1, 0.25
+#: A place is noisy if its share of them is larger by this than that of the image, and than this.
+_NOISE_MARGIN = 0.08
+#: What is taken off the logits of a noisy place, times the share beyond that.
+_NOISE_WEIGHT = 60.0
+
+
+def colour_noise(images: Tensor, window: int) -> Tensor:
+    """Images (B, 3, H, W), even H and W -> share of noisy places in a window, (B, 1, H / 2, W / 2) in [0, 1].
+
+    Noise is what each colour has for itself, which outlines and hair have not, and each place for itself, which what
+    a decoder leaves has not: its colours may differ too, but alike from cell to cell.
+    """
+    across = images[..., ::2] - images[..., 1::2]
+    step = across[..., ::2, :] - across[..., 1::2, :]
+    grey = step.mean(dim=1, keepdim=True)
+    colour = step - grey
+    size = colour.abs().mean(dim=1, keepdim=True)
+    share = box_mean(((size > _COLOUR_STEP) & (size > grey.abs())).to(images.dtype), window)
+    colour = colour.clamp(-_LARGE_STEP, _LARGE_STEP)
+    following = F.pad(colour, (1, 0, 1, 0), mode="replicate")[..., :-1, :-1]
+    energy = colour.square().mean(dim=1, keepdim=True)
+    alike = box_mean((colour * following).mean(dim=1, keepdim=True), window) / (box_mean(energy, window) + 1e-8)
+    return share * ((_ALIKE - alike) / (_ALIKE - _BY_CHANCE)).clamp(0, 1)
+
+
+def noise_penalty(images: Tensor, window: int) -> Tensor:
+    """What is taken off the logits of places that are noisier than the rest of their image, (B, 1, H / 2, W / 2) >= 0.
+
+    Noise that somebody laid over a region gives it more fine detail than the rest has, as some generators do, and in
+    the features of a stem the two look alike. Noise everywhere is the photo's own and sets no place apart.
+    """
+    share = colour_noise(images, window)
+    level = share.mean(dim=(1, 2, 3), keepdim=True).clamp(min=_NOISE_MARGIN)
+    return _NOISE_WEIGHT * (share - level - _NOISE_MARGIN).relu()
+
+
 class TextureStem(nn.Module):
     """Small convolutions on the neighbouring-pixel residual at two scales; receptive fields of 9 and 10 pixels.
 
@@ -56,9 +98,12 @@ class TextureStem(nn.Module):
         )
 
     def forward(self, images: Tensor) -> TextureOutput:
-        """Images (B, 3, H, W) in [0, 1], even H and W."""
+        """Images (B, 3, H, W) in [0, 1], even H and W. In eval mode, logits are less :func:`noise_penalty`."""
         features, evidence = self.evidence(images)
-        return TextureOutput(features, box_mean(self.head[-1](evidence), self.window))
+        logits = box_mean(self.head[-1](evidence), self.window)
+        if not self.training:
+            logits = logits - noise_penalty(images, self.window)
+        return TextureOutput(features, logits)
 
     @torch.no_grad()
     def amplify(self, gain: float) -> None:
@@ -67,7 +112,18 @@ class TextureStem(nn.Module):
             parameter.mul_(gain)
 
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of the finer scale, and the hidden layer whose weighted sum the logits are, (B, C, h, w) each."""
+        """Features of the finer scale, and the hidden layer whose weighted sum the logits are, (B, C, h, w) each.
+
+        In eval mode the hidden layer is the mean of two looks at the image, as it is and with rows and columns
+        exchanged: what a stem learned of one direction by chance weighs half.
+        """
+        features, evidence = self._look(images)
+        if not self.training:
+            _, other = self._look(images.transpose(2, 3))
+            evidence = (evidence + other.transpose(2, 3)) / 2
+        return features, evidence
+
+    def _look(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.conv3(self.conv2(self.conv1(_residuals(images))))
         height, width = features.shape[-2:]
         half = F.pad(F.avg_pool2d(images, 2), (0, width % 2, 0, height % 2), mode="replicate")

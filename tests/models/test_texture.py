@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fakelocator_zoo.models.texture import TextureStem, box_mean, neighbour_residual
+from fakelocator_zoo.models.texture import TextureStem, box_mean, colour_noise, neighbour_residual, noise_penalty
 
 
 def test_residual_by_hand():
@@ -62,3 +62,48 @@ def test_the_coarse_scale_sees_what_the_fine_one_cannot() -> None:
     flat = torch.full_like(image, 0.5)
     torch.testing.assert_close(stem(image).features, stem(flat).features)
     assert not torch.allclose(stem(image).logits, stem(flat).logits, atol=1e-4)
+
+
+@torch.no_grad()
+def test_in_use_rows_and_columns_are_alike() -> None:
+    """In eval mode an image on its side gives the same logits on their side; in training one look has to do."""
+    stem, image = TextureStem(8).eval(), torch.rand(1, 3, 24, 34)
+    on_its_side = stem(image.transpose(2, 3)).logits.transpose(2, 3)
+    torch.testing.assert_close(on_its_side, stem(image).logits, atol=1e-5, rtol=1e-5)
+    stem.train()
+    assert not torch.allclose(stem(image.transpose(2, 3)).logits.transpose(2, 3), stem(image).logits, atol=1e-4)
+
+
+def noisy(sigma: float, *, grey: bool = False) -> torch.Tensor:
+    """A smooth image (1, 3, 128, 128) whose right half has noise of ``sigma`` grey levels."""
+    ramp = torch.linspace(0.2, 0.8, 128).expand(1, 3, 128, 128).clone()
+    noise = torch.randn(1, 1 if grey else 3, 128, 64, generator=torch.Generator().manual_seed(0))
+    ramp[..., 64:] += sigma / 255 * noise
+    return ramp
+
+
+def test_noise_in_a_region_is_taken_off() -> None:
+    penalty = noise_penalty(noisy(5), 23)
+    assert not penalty[..., :20].any()
+    assert penalty[..., 44:].quantile(0.02) > 5  # in the corners of an image a window is small
+
+
+def test_noise_everywhere_is_the_photos_own() -> None:
+    assert not noise_penalty(noisy(5)[..., 64:], 23).any()
+
+
+def checkerboard() -> torch.Tensor:
+    """What a transposed convolution may leave, in each colour another one."""
+    cell = 8 / 255 * torch.tensor([[1.0, -1], [-1, 1]]).repeat(64, 64)
+    return 0.5 + torch.stack([cell, -cell, 0 * cell])[None]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [noisy(8, grey=True), torch.nn.functional.interpolate(noisy(8), scale_factor=2.0, mode="bilinear"), checkerboard()],
+    ids=["colours vary together", "upsampled", "cells are alike"],
+)
+def test_what_is_no_noise(image: torch.Tensor) -> None:
+    assert colour_noise(image, 23).max() < 0.1
+    assert not noise_penalty(image, 23).any()
+    assert colour_noise(noisy(8)[..., 64:], 23).min() > 0.4
