@@ -53,7 +53,7 @@ def main() -> None:
         cli.add_argument(folder, type=Path, required=True)
     cli.add_argument("--out", type=Path, default=Path("runs/bank-size"))
     cli.add_argument("--results", type=Path)
-    cli.add_argument("--sizes", type=int, nargs="*", default=[2, 4, 8], help="besides all of them")
+    cli.add_argument("--sizes", type=int, nargs="*", default=[2, 4, 8, 16], help="besides all of them")
     cli.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
     cli.add_argument("--steps", type=int, default=900)
     cli.add_argument("--limit", type=int, default=24, help="photos of each generator to measure on")

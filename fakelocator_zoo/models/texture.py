@@ -28,10 +28,10 @@ def neighbour_residual(images: Tensor) -> Tensor:
     return images - F.interpolate(images[..., ::2, ::2], scale_factor=2.0, mode="nearest")
 
 
-#: Two by two pixels are noisy if their colours differ by more than that, three grey levels, and than their grey does.
-_COLOUR_STEP = 3 / 255
+#: Two by two pixels are noisy if their colours differ by more than that, in grey levels, and than their grey does.
+_COLOUR_STEP = 3.0
 #: Larger ones are outlines, and count no more than this.
-_LARGE_STEP = 8 / 255
+_LARGE_STEP = 8.0
 #: The correlation that neighbouring cells have by chance, and that from which on nothing is taken for noise.
 _BY_CHANCE, _ALIKE = 0.1, 0.25
 #: A place is noisy if its share of them is larger by this than that of the image, and than this.
@@ -47,15 +47,17 @@ def colour_noise(images: Tensor, window: int) -> Tensor:
     a decoder leaves has not: its colours may differ too, but alike from cell to cell.
     """
     across = images[..., ::2] - images[..., 1::2]
-    step = across[..., ::2, :] - across[..., 1::2, :]
+    step = 255 * (across[..., ::2, :] - across[..., 1::2, :])
     grey = step.mean(dim=1, keepdim=True)
     colour = step - grey
     size = colour.abs().mean(dim=1, keepdim=True)
-    share = box_mean(((size > _COLOUR_STEP) & (size > grey.abs())).to(images.dtype), window)
+    # Steps are ninths of a level: what is equal stays so, however a runtime rounds.
+    noisy = (size > _COLOUR_STEP) & (size > grey.abs() + 0.01)
+    share = box_mean(noisy.to(images.dtype), window)
     colour = colour.clamp(-_LARGE_STEP, _LARGE_STEP)
     following = F.pad(colour, (1, 0, 1, 0), mode="replicate")[..., :-1, :-1]
     energy = colour.square().mean(dim=1, keepdim=True)
-    alike = box_mean((colour * following).mean(dim=1, keepdim=True), window) / (box_mean(energy, window) + 1e-8)
+    alike = box_mean((colour * following).mean(dim=1, keepdim=True), window) / (box_mean(energy, window) + 1e-3)
     return share * ((_ALIKE - alike) / (_ALIKE - _BY_CHANCE)).clamp(0, 1)
 
 
