@@ -40,9 +40,11 @@ from fakelocator_zoo.training.recipe import Recipe, load_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
 
 #: What trains the stem, but for the number of generators and the noise.
-RECIPE = Path(__file__).parents[1] / "hub_configs" / "fakelocator_mobilenetv4_conv_small.open" / "recipe.yaml"
+RECIPE = load_recipe(
+    Path(__file__).parents[1] / "hub_configs" / "fakelocator_mobilenetv4_conv_small.open" / "recipe.yaml"
+)
 #: With and without ``weight_noise``: the name of a line, and the chance.
-NOISE = {"noise on the decoders' weights": 0.7, "weights as trained": 0.0}
+NOISE = {"noise on the decoders' weights": RECIPE.generators.weight_noise, "weights as trained": 0.0}
 FIGURES = {"pixel_auc": "pixel AUC of the map", "auc": "image AUC of its highest logit"}
 PICTURE = "bank-size.png"
 
@@ -90,15 +92,14 @@ def main() -> None:
 
 def stem_recipe(names: Sequence[str], noise: float, seed: int, steps: int) -> Recipe:
     """The published recipe's first phase, all of the stem alone."""
-    recipe = load_recipe(RECIPE)
-    phase = recipe.optimisation
+    phase = RECIPE.optimisation
     optimisation = replace(
         phase, texture_steps=steps, texture_head_steps=0, steps=0, learning_rate=phase.texture_learning_rate
     )
     return replace(
-        recipe,
-        data=replace(recipe.data, size=phase.texture_size),
-        generators=replace(recipe.generators, names=tuple(names), weight_noise=noise),
+        RECIPE,
+        data=replace(RECIPE.data, size=phase.texture_size),
+        generators=replace(RECIPE.generators, names=tuple(names), weight_noise=noise),
         optimisation=optimisation,
         seed=seed,
     )

@@ -53,11 +53,12 @@ def colour_noise(images: Tensor, window: int) -> Tensor:
     size = colour.abs().mean(dim=1, keepdim=True)
     # Steps are ninths of a level: what is equal stays so, however a runtime rounds.
     noisy = (size > _COLOUR_STEP) & (size > grey.abs() + 0.01)
-    share = box_mean(noisy.to(images.dtype), window)
     colour = colour.clamp(-_LARGE_STEP, _LARGE_STEP)
     following = F.pad(colour, (1, 0, 1, 0), mode="replicate")[..., :-1, :-1]
-    energy = colour.square().mean(dim=1, keepdim=True)
-    alike = box_mean((colour * following).mean(dim=1, keepdim=True), window) / (box_mean(energy, window) + 1e-3)
+    products = [(colour * other).mean(dim=1, keepdim=True) for other in (following, colour)]
+    means = box_mean(torch.cat([noisy.to(images.dtype), *products], dim=1), window)
+    share, together, energy = means.split(1, dim=1)
+    alike = together / (energy + 1e-3)
     return share * ((_ALIKE - alike) / (_ALIKE - _BY_CHANCE)).clamp(0, 1)
 
 
@@ -109,7 +110,10 @@ class TextureStem(nn.Module):
 
     @torch.no_grad()
     def amplify(self, gain: float) -> None:
-        """Multiply the logits by ``gain``, for good: the same order of places, told apart more or less clearly."""
+        """Multiply the logits by ``gain``, for good: the same order of places, told apart more or less clearly.
+
+        What noise takes off in eval mode stays as it is.
+        """
         for parameter in self.head[-1].parameters():
             parameter.mul_(gain)
 

@@ -99,7 +99,7 @@ class EpochOfCrops(Callback):
         crops.epoch = trainer.current_epoch
         recipe = module.task.recipe
         if recipe.optimisation.texture_size:
-            alone = module.global_step < recipe.optimisation.stem_steps
+            alone = recipe.optimisation.phase(module.global_step) != "network"
             crops.size = recipe.optimisation.texture_size if alone else recipe.data.size
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -85,6 +85,12 @@ class OptimisationRecipe:
     def stem_steps(self) -> int:
         """Steps in which nothing but the texture stem is trained."""
         return self.texture_steps + self.texture_head_steps
+
+    def phase(self, step: int) -> Literal["texture", "texture_head", "network"]:
+        """What is trained at optimiser step ``step``: the texture stem, its head on frozen features, or all of it."""
+        if step < self.texture_steps:
+            return "texture"
+        return "texture_head" if step < self.stem_steps else "network"
 
 
 @dataclass(frozen=True)

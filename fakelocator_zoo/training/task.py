@@ -87,7 +87,7 @@ class FakeLocatorTask(nn.Module):
         if strength > 0:
             images = augmentation(images, label)
         truths = [torch.cat([empty, each]) for each in (fakeness, mask, change, known)]
-        if self.teachers and step < self.recipe.optimisation.stem_steps and self.training:
+        if self.teachers and self.recipe.optimisation.phase(step) != "network" and self.training:
             truths.append(self._taught(images))
         images, truth = self.degradation(images, torch.cat(truths, dim=1))
         fakeness, mask, change, known, *taught = truth.split(1, dim=1)
@@ -95,12 +95,12 @@ class FakeLocatorTask(nn.Module):
 
     def _augmentation(self, step: int) -> tuple[float, PartialAugmentation]:
         """Its strength, and that of the phase that optimiser step ``step`` is in."""
-        recipe, options = self.recipe, self.recipe.optimisation
-        if step < options.texture_steps:
-            return recipe.texture_augmentation, self.texture_augmentation
-        if step < options.stem_steps:
-            return recipe.texture_head_augmentation, self.texture_head_augmentation
-        return recipe.partial_augmentation, self.augmentation
+        recipe = self.recipe
+        return {
+            "texture": (recipe.texture_augmentation, self.texture_augmentation),
+            "texture_head": (recipe.texture_head_augmentation, self.texture_head_augmentation),
+            "network": (recipe.partial_augmentation, self.augmentation),
+        }[recipe.optimisation.phase(step)]
 
     def train(self, mode: bool = True) -> FakeLocatorTask:
         """As in torch; teachers stay in eval mode."""
@@ -122,7 +122,7 @@ class FakeLocatorTask(nn.Module):
         stem = self.model.texture
         if stem is not None:
             self._enter_phase(stem, step)
-        if stem is not None and step < self.recipe.optimisation.stem_steps:
+        if stem is not None and self.recipe.optimisation.phase(step) != "network":
             logits = stem(batch.images).logits
             size = logits.shape[-2:]
             truth = F.binary_cross_entropy_with_logits(logits, F.interpolate(batch.mask, size=size, mode="area"))
@@ -135,9 +135,10 @@ class FakeLocatorTask(nn.Module):
     def _enter_phase(self, stem: TextureStem, step: int) -> None:
         """Let only that part of the stem learn which does at optimiser step ``step``."""
         options = self.recipe.optimisation
-        if step < options.texture_steps:
+        phase = options.phase(step)
+        if phase == "texture":
             return
-        if step < options.stem_steps:
+        if phase == "texture_head":
             _freeze(stem)
             stem.head.requires_grad_(True)
             if step == options.texture_steps:
