@@ -13,11 +13,11 @@ from fakelocator_zoo.memory import keep_freed_memory
 if {keep} and not keep_freed_memory():
     raise SystemExit(3)
 faults = []
-for _ in range(4):
+for _ in range(10):  # the heap grows once or three times before it holds what is needed, wherever it ends
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.zeros(64, 1024, 1024).add_(1)  # 256 MB, as a layer that is dropped
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-print(min(faults[1:]))  # where the heap ends decides which time it grows once more
+print(faults[-1])
 """
 
 
