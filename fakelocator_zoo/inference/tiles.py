@@ -35,7 +35,8 @@ def predict_tiled(
     Tiles overlap by at least ``overlap`` pixels. The outer quarter of an overlap, where a tile lacks its
     surroundings, is dropped; the rest blends linearly. The fake probability is the highest over the tiles,
     since a small forgery in a large photo shows in one of them: more tiles make a false alarm likelier.
-    Attention is found once in the whole image, since a face parser knows no face by a piece of it.
+    Attention is found once in the whole image, since a face parser knows no face by a piece of it, and what it does to
+    a map is done once to the whole map, since it may depend on what was found elsewhere.
 
     Args:
         model: a :class:`~fakelocator_zoo.FakeLocator` in eval mode.
@@ -55,11 +56,13 @@ def predict_tiled(
     device = next(model.parameters(), torch.empty(0)).device
     rows, columns = _spans(height, tile, overlap), _spans(width, tile, overlap)
     row_weights, column_weights = _weights(rows, height, overlap), _weights(columns, width, overlap)
-    names = ("fakeness_map", "attention", *(("texture_map", "change") if explain else ()))
+    factors = ("texture_map", "change")
     maps: dict[str, Tensor] = {}
     probability = 0.0
     with torch.no_grad():
         attended = _attend(model, image, tile, device) if len(rows) * len(columns) > 1 else None
+        combined = attended is not None and getattr(model, "texture", None) is not None
+        names = ("attention", *(() if combined else ("fakeness_map",)), *(factors if combined or explain else ()))
         face_found = None if attended is None else bool(attended.face_found[0])
         for (top, bottom), row_weight in zip(rows, row_weights, strict=True):
             for (left, right), column_weight in zip(columns, column_weights, strict=True):
@@ -81,16 +84,13 @@ def predict_tiled(
                         values = F.interpolate(values.float(), part.shape[-2:], mode="bilinear", align_corners=False)
                     whole = maps.setdefault(name, torch.zeros(height, width))
                     whole[top:bottom, left:right] += values[0, 0].float().cpu() * weight
-    # Weights add up to one only within rounding.
-    maps = {name: values.clamp_(0, 1) for name, values in maps.items()}
-    return Prediction(
-        maps["fakeness_map"],
-        probability,
-        maps.get("attention"),
-        face_found,
-        maps.get("texture_map"),
-        maps.get("change"),
-    )
+        # Weights add up to one only within rounding.
+        maps = {name: values.clamp_(0, 1) for name, values in maps.items()}
+        if combined:
+            painted, change, attention = (maps[name][None, None] for name in (*factors, "attention"))
+            maps["fakeness_map"] = model.combine(painted, change, attention)[0, 0]  # type: ignore[operator]
+    explained = {name: maps.get(name) for name in factors if explain}
+    return Prediction(maps["fakeness_map"], probability, maps.get("attention"), face_found, **explained)
 
 
 def _attend(model: nn.Module, image: Tensor, side: int, device: torch.device) -> PartsAttention | None:

@@ -127,12 +127,14 @@ def resize_attention(attention: Tensor, height: int, width: int) -> Tensor:
 
 
 def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor | None) -> Tensor:
-    """What a fakeness map is multiplied by: in [0, 1] and of the map's shape, as are both arguments.
+    """What fakeness maps are multiplied by: (..., H, W) in [0, 1], as are both arguments.
 
     - ``multiply``: the attention a
     - ``residual``: (1 + a) / 2
-    - ``prior``: what makes of P(painted) the one whose odds are :data:`PRIOR_ODDS` ^ (a - 1) times as high. Faint
-      traces outside the parts are darkened, to a quarter at most; what the texture leaves no doubt about stays.
+    - ``prior``: what makes of P(painted) the one whose odds are :data:`PRIOR_ODDS` ^ (a - 1) times as high, as far as
+      what is painted in the image lies in the parts (:func:`share_in_parts`). Faint traces outside of them are darkened
+      to a quarter at most, and less where these are the clearest of the image; what the texture leaves no doubt about
+      stays.
 
     Args:
         attention: a, at the map's size.
@@ -147,12 +149,38 @@ def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor | None) -
         return (1 + attention) / 2
     if painted is None:
         raise ValueError("attention_mode 'prior' weighs the probability of a texture stem, and this map has none")
-    odds = PRIOR_ODDS ** (attention - 1)
+    odds = PRIOR_ODDS ** (share_in_parts(attention, painted) * (attention - 1))
     return odds / (1 - painted + painted * odds)
 
 
+#: Both maps are smooth over more pixels than that; to weigh the image's evidence, one in so many is read each way.
+_EVIDENCE_STRIDE = 4
+#: The least P(real) that counts, so that no pixel's odds are infinite.
+_LEAST_REAL = 1e-4
+
+
+def share_in_parts(attention: Tensor, painted: Tensor) -> Tensor:
+    """Probability that what was painted in an image lies in the parts: (..., 1, 1) in [0, 1].
+
+    By Bayes: beforehand it is :data:`PRIOR_ODDS` to one, and the evidence for a place is its odds of "painted".
+
+    Args:
+        attention: a, (..., H, W) in [0, 1].
+        painted: P(painted), of the same shape.
+    """
+    attention, painted = (each[..., ::_EVIDENCE_STRIDE, ::_EVIDENCE_STRIDE] for each in (attention, painted))
+    evidence = painted / (1 - painted).clamp(min=_LEAST_REAL)
+    inside, outside = (
+        (weight * evidence).mean(dim=(-2, -1), keepdim=True) for weight in (PRIOR_ODDS * attention, 1 - attention)
+    )
+    return inside / (inside + outside).clamp(min=torch.finfo(evidence.dtype).tiny)
+
+
 def attended_logits(logits: Tensor, attention: Tensor, mode: AttentionMode) -> Tensor:
-    """Logits of P(painted) times what :func:`map_weight` gives for it; all of one shape, attention in [0, 1]."""
+    """Logits of P(painted) times what :func:`map_weight` gives for it; all of one shape, attention in [0, 1].
+
+    With ``prior``, as if all that was painted lay in the parts.
+    """
     if mode == "prior":
         return logits + math.log(PRIOR_ODDS) * (attention - 1)
     painted = torch.sigmoid(logits)

@@ -35,7 +35,7 @@ from fakelocator_zoo.models.heads import (
     texture_statistics,
 )
 from fakelocator_zoo.models.output import Encoding, FakeLocatorOutput
-from fakelocator_zoo.models.texture import TextureOutput, TextureStem
+from fakelocator_zoo.models.texture import TextureOutput, TextureStem, painted_probability
 
 
 class FakeLocator(SegmentationModel):
@@ -194,7 +194,7 @@ class FakeLocator(SegmentationModel):
         decoded = self.decoder(features, None if texture is None else texture.features)
         texture_map = None
         if texture is not None:
-            texture_map = torch.sigmoid(texture.logits)
+            texture_map = painted_probability(texture.logits)
             texture_map = F.interpolate(texture_map, size=padded.shape[-2:], mode="bilinear", align_corners=False)
         change = self.segmentation_head(decoded)
         if texture_map is None:
@@ -202,11 +202,19 @@ class FakeLocator(SegmentationModel):
             return FakeLocatorOutput(change, logits, attention, None, change, face_found)
         change = amount_of_area(change, padded)[..., :height, :width]
         texture_map = texture_map[..., :height, :width]
+        fakeness_map = self.combine(texture_map, change, attention)
+        return FakeLocatorOutput(fakeness_map, logits, attention, texture_map, change, face_found)
+
+    def combine(self, texture_map: Tensor, change: Tensor, attention: Tensor | None) -> Tensor:
+        """The fakeness map (B, 1, H, W) of its factors of that shape and of attention (B, 1, h, w), all in [0, 1].
+
+        A ``prior`` weighs each place by what was found in the rest of its image: maps of tiles are put together first.
+        """
         fakeness_map = texture_map * change
         if attention is not None:
-            resized = resize_attention(attention, height, width)
-            fakeness_map = fakeness_map * map_weight(resized, self.attention_mode, texture_map)
-        return FakeLocatorOutput(fakeness_map, logits, attention, texture_map, change, face_found)
+            attention = resize_attention(attention, *fakeness_map.shape[-2:])
+            fakeness_map = fakeness_map * map_weight(attention, self.attention_mode, texture_map)
+        return fakeness_map
 
     def attend(self, images: Tensor) -> PartsAttention | None:
         """The face parser's map of images (B, 3, H, W), to be kept and given to later calls; None without a parser."""

@@ -17,7 +17,20 @@ class TextureOutput(NamedTuple):
     """What the stem saw in images (B, 3, H, W), at stride 2: h = ceil(H / 2), w = ceil(W / 2)."""
 
     features: Tensor  #: (B, C, h, w), of the finer scale
-    logits: Tensor  #: (B, 1, h, w), averaged over a window; their sigmoid is the probability of "painted"
+    logits: Tensor  #: (B, 1, h, w), of "painted", averaged over a window
+
+
+#: Side, in places of the logits, of the box over which a map averages them once more.
+_MAP_WINDOW = 19
+
+
+def painted_probability(logits: Tensor) -> Tensor:
+    """A stem's logits (B, 1, h, w) -> P(painted) at each place, (B, 1, h, w) in [0, 1].
+
+    Averaged twice, what is near weighs more than what is far, as in a Gaussian. A decision about the image reads the
+    logits as they are: the second average would lower the peaks of small regions.
+    """
+    return torch.sigmoid(box_mean(logits, _MAP_WINDOW))
 
 
 def neighbour_residual(images: Tensor) -> Tensor:

@@ -118,6 +118,30 @@ def test_attention_of_a_large_image_is_found_once_in_the_whole() -> None:
     torch.testing.assert_close(product, prediction.fakeness_map, atol=0.05, rtol=0)
 
 
+def test_a_prior_weighs_every_tile_by_what_was_found_in_the_whole() -> None:
+    torch.manual_seed(0)
+    model = FakeLocator(
+        "tu-test_resnet",
+        encoder_weights=None,
+        decoder_channels=(32, 16, 16, 8, 8),
+        attention="hair",
+        attention_mode="prior",
+        face_parser=PointingParser(),
+    ).eval()
+    image = torch.rand(3, 128, 256) * 0.1
+    image[:, :, :64] *= 10
+    prediction = predict_tiled(model, image, tile=128, overlap=32, explain=True)
+    factors = (prediction.texture_map, prediction.change, prediction.attention)
+    texture_map, change, attention = (each[None, None] for each in factors if each is not None)
+    torch.testing.assert_close(model.combine(texture_map, change, attention)[0, 0], prediction.fakeness_map)
+    # A tile without any of the parts has nothing to compare with, and would be left as it is.
+    assert prediction.attention is not None and prediction.attention[:, 128:].max() == 0
+    assert (prediction.fakeness_map[:, 128:] < 0.9 * (texture_map * change)[0, 0, :, 128:]).all()
+    plain = predict_tiled(model, image, tile=128, overlap=32)
+    torch.testing.assert_close(plain.fakeness_map, prediction.fakeness_map)
+    assert plain.texture_map is None and plain.change is None
+
+
 def test_factors_of_the_map_are_kept_on_request_alone() -> None:
     image = torch.rand(3, 64, 64)
     model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=(32, 16, 16, 8, 8)).eval()

@@ -8,7 +8,13 @@ import torch
 from torch import nn
 
 from fakelocator_zoo import FakeLocator
-from fakelocator_zoo.models.attention import StageAttention, map_weight, parts_attention, resize_attention
+from fakelocator_zoo.models.attention import (
+    StageAttention,
+    map_weight,
+    parts_attention,
+    resize_attention,
+    share_in_parts,
+)
 from fakelocator_zoo.models.encoder import build_encoder
 from fakelocator_zoo.models.stages import find_stages
 
@@ -131,11 +137,17 @@ def test_beside_a_texture_stem_the_map_is_kept_to_the_parts(mode, outside):
 
 @torch.no_grad()
 def test_as_a_prior_attention_quarters_the_odds_outside_the_parts_and_leaves_what_is_certain():
-    painted = torch.tensor([0.0, 0.01, 0.5, 0.99, 1.0]).view(1, 1, 1, 5)
-    outside = painted * map_weight(torch.zeros_like(painted), "prior", painted)
-    torch.testing.assert_close(outside[..., 1:4].logit(), painted[..., 1:4].logit() - math.log(4))
-    assert outside[..., 0] == 0 and outside[..., 4] == 1
-    assert torch.equal(map_weight(torch.ones_like(painted), "prior", painted), torch.ones_like(painted))
+    # The parts hold all that is clear, so what lies outside of them is darkened as far as it goes.
+    painted = torch.full((1, 1, 8, 32), 0.9999)
+    attention = torch.ones(1, 1, 8, 32)
+    attention[..., 16:] = 0
+    painted[..., 16:] = torch.tensor([0.0, 0.01, 0.5, 1.0]).repeat_interleave(4)
+    weighed = painted * map_weight(attention, "prior", painted)
+    torch.testing.assert_close(weighed[..., 20:28].logit(), painted[..., 20:28].logit() - math.log(4), atol=0.1, rtol=0)
+    assert (weighed[..., 16:20] == 0).all() and (weighed[..., 28:] == 1).all()
+    assert torch.equal(weighed[..., :16], painted[..., :16])
+    everywhere = torch.ones_like(attention)
+    assert torch.equal(map_weight(everywhere, "prior", painted), everywhere)
     torch.manual_seed(0)
     model = tiny(attention_mode="prior")
     images, attention = torch.rand(2, 3, 64, 80), torch.rand(2, 1, 16, 20)
@@ -143,6 +155,33 @@ def test_as_a_prior_attention_quarters_the_odds_outside_the_parts_and_leaves_wha
     weight = map_weight(resize_attention(attention, 64, 80), "prior", output.texture_map)
     torch.testing.assert_close(output.fakeness_map, output.texture_map * output.change * weight)
     assert weight.min() >= 0.25 and weight.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "share"),
+    [(0.9, 0.01, 1.0), (0.01, 0.9, 0.004), (0.5, 0.5, 0.8), (0.0, 0.5, 0.0), (0.0, 0.0, 0.0), (1.0, 0.5, 1.0)],
+)
+def test_what_was_found_says_whether_it_lies_in_the_parts(inside: float, outside: float, share: float):
+    attention = torch.zeros(2, 1, 16, 16)
+    attention[..., :8] = 1
+    painted = torch.where(attention > 0, inside, outside)
+    # The images of a batch are judged each by itself.
+    painted[1], attention[1] = painted[0].flip(-1), attention[0].flip(-1)
+    found = share_in_parts(attention, painted)
+    torch.testing.assert_close(found, torch.full((2, 1, 1, 1), share), atol=5e-3, rtol=0)
+    weight = map_weight(attention, "prior", painted)
+    torch.testing.assert_close(weight[1], weight[0].flip(-1))
+
+
+def test_traces_outside_the_parts_are_kept_where_they_are_the_clearest():
+    attention = torch.zeros(1, 1, 16, 16)
+    attention[..., :8] = 1
+    painted = torch.where(attention > 0, 0.01, 0.5)
+    weighed = painted * map_weight(attention, "prior", painted)
+    assert weighed[..., 8:].min() > 0.48
+    painted = torch.where(attention > 0, 0.99, 0.5)
+    weighed = painted * map_weight(attention, "prior", painted)
+    assert weighed[..., 8:].max() < 0.21
 
 
 def test_a_prior_without_a_probability_is_an_error():
