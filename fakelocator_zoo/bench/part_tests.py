@@ -200,7 +200,7 @@ def times_attention(scored: Scored, test: PartTest, parts: Sequence[str], mode: 
     """The same maps weighed by the attention to ``parts``, as ``fakelocator_zoo.models.attention.map_weight`` does.
 
     That is what attention is worth after the network, and all that it is beside a texture stem whose encoder is
-    not attended.
+    not attended, but for the decision, a factor of a whole map.
     """
     return scored._replace(maps=scored.maps * map_weight(_full_size(test, parts), mode, scored.texture_maps))
 

@@ -85,12 +85,17 @@ class Adapter:
         return float(self.clusters.fake_probability(features.values)[0])
 
     def __call__(self, result: Localization) -> Localization:
-        """The result with the decision on the whole photo by the clusters; the map stays the model's.
+        """The result with the decision on the whole photo by the clusters.
 
-        The faces, which have decisions of the model, are left out.
+        Where to look the map still says by the model; beside a texture stem, whose maps have the probability of "fake"
+        as a factor, it is as bright as the new decision says. The faces, with decisions of the model, are left out.
         """
-        probability = self.fake_probability(result.image)
-        return dataclasses.replace(result, fake_probability=probability, faces=(), whole_image=True)
+        probability, fakeness_map = self.fake_probability(result.image), result.fakeness_map
+        if self.model.texture is not None:
+            fakeness_map = np.clip(fakeness_map * (probability / max(result.fake_probability, 1e-30)), 0, 1)
+        return dataclasses.replace(
+            result, fakeness_map=fakeness_map, fake_probability=probability, faces=(), whole_image=True
+        )
 
 
 def adapter_model(folder: str | Path) -> str | None:

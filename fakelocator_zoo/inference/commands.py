@@ -27,7 +27,7 @@ AttentionOption = Annotated[
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for demo.png.")] = Path("fakelocator_out"),
     model: ModelOption = None,
-    part: Annotated[str, typer.Option(help="What is repainted: eyes, nose, mouth, hair or face.")] = "mouth",
+    part: Annotated[str, typer.Option(help="What is repainted: eyes, nose, mouth, hair or face.")] = "face",
     device: DeviceOption = None,
 ) -> None:
     """Repaint a part of a real portrait, locate it, and draw photo, maps and overlay into one picture."""

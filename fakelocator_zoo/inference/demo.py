@@ -133,7 +133,7 @@ def score(
     return {name: (coss(values, true_map[place]), pixel_auc(values, painted)) for name, values in maps.items()}
 
 
-def run_demo(localizer: Localizer, generator: nn.Module, part: str = "mouth") -> DemoResult:
+def run_demo(localizer: Localizer, generator: nn.Module, part: str = "face") -> DemoResult:
     """Repaint a part of the demo photo, locate it, and score the map against the truth.
 
     Raises:

@@ -35,8 +35,8 @@ def predict_tiled(
     Tiles overlap by at least ``overlap`` pixels. The outer quarter of an overlap, where a tile lacks its
     surroundings, is dropped; the rest blends linearly. The fake probability is the highest over the tiles,
     since a small forgery in a large photo shows in one of them: more tiles make a false alarm likelier.
-    Attention is found once in the whole image, since a face parser knows no face by a piece of it, and what it does to
-    a map is done once to the whole map, since it may depend on what was found elsewhere.
+    Attention is found once in the whole image, since a face parser knows no face by a piece of it, and the factors of a
+    fakeness map are multiplied once they are whole, since some depend on all of the image.
 
     Args:
         model: a :class:`~fakelocator_zoo.FakeLocator` in eval mode.
@@ -60,8 +60,9 @@ def predict_tiled(
     maps: dict[str, Tensor] = {}
     probability = 0.0
     with torch.no_grad():
-        attended = _attend(model, image, tile, device) if len(rows) * len(columns) > 1 else None
-        combined = attended is not None and getattr(model, "texture", None) is not None
+        several = len(rows) * len(columns) > 1
+        attended = _attend(model, image, tile, device) if several else None
+        combined = several and getattr(model, "texture", None) is not None
         names = ("attention", *(() if combined else ("fakeness_map",)), *(factors if combined or explain else ()))
         face_found = None if attended is None else bool(attended.face_found[0])
         for (top, bottom), row_weight in zip(rows, row_weights, strict=True):
@@ -87,8 +88,10 @@ def predict_tiled(
         # Weights add up to one only within rounding.
         maps = {name: values.clamp_(0, 1) for name, values in maps.items()}
         if combined:
-            painted, change, attention = (maps[name][None, None] for name in (*factors, "attention"))
-            maps["fakeness_map"] = model.combine(painted, change, attention)[0, 0]  # type: ignore[operator]
+            painted, change = (maps[name][None, None] for name in factors)
+            attention = maps["attention"][None, None] if attended is not None else None
+            fakeness_map = model.combine(torch.tensor([probability]), painted, change, attention)  # type: ignore[operator]
+            maps["fakeness_map"] = fakeness_map[0, 0]
     explained = {name: maps.get(name) for name in factors if explain}
     return Prediction(maps["fakeness_map"], probability, maps.get("attention"), face_found, **explained)
 

@@ -196,7 +196,10 @@ def test_weighing_afterwards_is_what_attention_beside_a_stem_does(mode: str) -> 
     real = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
     test = test._replace(real=real, fake=real.flip(0), painted=real[:, 0] > 99, parts_mask=None)
     attended, off = run(model, test, ("hair",)), run(model, test, None, off=True)
-    torch.testing.assert_close(times_attention(off, test, ("hair",), mode).maps, attended.maps)  # type: ignore[arg-type]
+    weighed = times_attention(off, test, ("hair",), mode).maps  # type: ignore[arg-type]
+    # The decision, the same factor of a whole map, looks at the parts as well.
+    decided = torch.from_numpy(attended.fake_scores / off.fake_scores).view(2, 1, 1)
+    torch.testing.assert_close(weighed * decided, attended.maps)
 
 
 def test_values_of_one_person_stand_in_one_column() -> None:

@@ -114,7 +114,7 @@ def test_attention_of_a_large_image_is_found_once_in_the_whole() -> None:
     # Every tile by itself has a brightest place; the whole image has one alone.
     assert prediction.attention[:, :60].min() > 0.9
     assert prediction.attention[:, 70:].max() < 0.1
-    product = prediction.texture_map * prediction.change * prediction.attention
+    product = prediction.fake_probability * prediction.texture_map * prediction.change * prediction.attention
     torch.testing.assert_close(product, prediction.fakeness_map, atol=0.05, rtol=0)
 
 
@@ -133,10 +133,13 @@ def test_a_prior_weighs_every_tile_by_what_was_found_in_the_whole() -> None:
     prediction = predict_tiled(model, image, tile=128, overlap=32, explain=True)
     factors = (prediction.texture_map, prediction.change, prediction.attention)
     texture_map, change, attention = (each[None, None] for each in factors if each is not None)
-    torch.testing.assert_close(model.combine(texture_map, change, attention)[0, 0], prediction.fakeness_map)
+    probability = torch.tensor([prediction.fake_probability])
+    combined = model.combine(probability, texture_map, change, attention)
+    torch.testing.assert_close(combined[0, 0], prediction.fakeness_map)
     # A tile without any of the parts has nothing to compare with, and would be left as it is.
     assert prediction.attention is not None and prediction.attention[:, 128:].max() == 0
-    assert (prediction.fakeness_map[:, 128:] < 0.9 * (texture_map * change)[0, 0, :, 128:]).all()
+    unweighted = model.combine(probability, texture_map, change, None)[0, 0]
+    assert (prediction.fakeness_map[:, 128:] < 0.9 * unweighted[:, 128:]).all()
     plain = predict_tiled(model, image, tile=128, overlap=32)
     torch.testing.assert_close(plain.fakeness_map, prediction.fakeness_map)
     assert plain.texture_map is None and plain.change is None
@@ -148,5 +151,6 @@ def test_factors_of_the_map_are_kept_on_request_alone() -> None:
     assert predict_tiled(model, image).texture_map is None
     explained = predict_tiled(model, image, explain=True)
     assert explained.texture_map is not None and explained.change is not None
-    torch.testing.assert_close(explained.texture_map * explained.change, explained.fakeness_map)
+    product = explained.fake_probability * explained.texture_map * explained.change
+    torch.testing.assert_close(product, explained.fakeness_map)
     assert explained.face_found is None

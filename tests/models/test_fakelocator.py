@@ -192,9 +192,22 @@ def test_copies_keep_their_attention(tiny_model, duplicate):
     assert not torch.equal(twin(images).change, twin(images, attention).change)
 
 
-def test_the_map_is_where_times_how_much(tiny_model):
+def test_the_map_is_whether_times_where_times_how_much(tiny_model):
     output = tiny_model.predict(torch.rand(2, 3, 40, 56))
-    assert torch.equal(output.fakeness_map, output.texture_map * output.change)
+    fake = output.logits.softmax(dim=1)[:, 1].view(2, 1, 1, 1)
+    torch.testing.assert_close(output.fakeness_map, fake * output.texture_map * output.change)
+
+
+@torch.no_grad()
+def test_the_decision_darkens_a_map_and_orders_nothing_anew(tiny_model):
+    images = torch.rand(1, 3, 40, 56)
+    before = tiny_model.predict(images)
+    sure = copy.deepcopy(tiny_model)
+    sure.classification_head.linear.bias.add_(torch.tensor([4.0, -4.0]))
+    after = sure.predict(images)
+    share = after.fakeness_map / before.fakeness_map
+    assert share.max() < 0.01
+    torch.testing.assert_close(share, share.mean().expand_as(share), rtol=1e-3, atol=0)
 
 
 def test_without_a_stem_the_map_is_the_change_alone():
@@ -232,9 +245,3 @@ def test_the_amount_of_an_area_is_shared_out_as_its_contrast_is() -> None:
     assert amount[..., 50:78, 74:118].mean() > 1.3 * amount[..., 50:78, 10:50].mean()
     assert amount.mean() == pytest.approx(0.1, rel=0.2)
     assert amount_of_area(torch.ones_like(change), image).max() <= 1
-
-
-@torch.no_grad()
-def test_beside_a_stem_the_map_is_probability_times_amount() -> None:
-    output = tiny()(torch.rand(1, 3, 64, 64))
-    torch.testing.assert_close(output.fakeness_map, output.texture_map * output.change)
