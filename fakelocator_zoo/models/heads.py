@@ -16,7 +16,8 @@ class FakenessHead(nn.Module):
     """Decoder output (B, C, H, W) -> how much each pixel was changed, if it was: (B, 1, H, W) in [0, 1].
 
     Without a texture stem this is the fakeness map, as in the paper. With one the map is a product,
-    P(painted) x E[change | painted]: the stem says where, the decoder how much, by area (:func:`amount_of_area`).
+    P(fake) x P(painted) x E[change | painted]: the decision says whether, the stem where, the decoder how much, by area
+    (:func:`amount_of_area`).
     The decoder sees far and would rather learn content than texture, so it is never asked whether a pixel is fake.
     """
 

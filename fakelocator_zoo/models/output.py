@@ -12,7 +12,7 @@ from fakelocator_zoo.models.texture import TextureOutput
 class FakeLocatorOutput(NamedTuple):
     """What :class:`~fakelocator_zoo.FakeLocator` says of images (B, 3, H, W)."""
 
-    fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1]: how much each pixel was changed, |real - fake|
+    fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1]: what to expect of |real - fake| at each pixel
     logits: Tensor  #: (B, 2): real, fake
     attention: Tensor | None  #: (B, 1, h, w) in [0, 1], the map that was multiplied in
     texture_map: Tensor | None  #: (B, 1, H, W) in [0, 1], P(painted) by the texture stem alone
