@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fakelocator_zoo.models.attention import PartsAttention
+from fakelocator_zoo.models.heads import combine_factors
 
 # Encoders halve five times, and the texture stem looks at pixels in pairs: tiles that start on this grid see
 # what they would see inside the whole image.
@@ -90,8 +91,9 @@ def predict_tiled(
         if combined:
             painted, change = (maps[name][None, None] for name in factors)
             attention = maps["attention"][None, None] if attended is not None else None
-            fakeness_map = model.combine(torch.tensor([probability]), painted, change, attention)  # type: ignore[operator]
-            maps["fakeness_map"] = fakeness_map[0, 0]
+            fake = torch.tensor([probability])
+            mode = model.attention_mode
+            maps["fakeness_map"] = combine_factors(fake, painted, change, attention, mode)[0, 0]  # type: ignore[arg-type]
     explained = {name: maps.get(name) for name in factors if explain}
     return Prediction(maps["fakeness_map"], probability, maps.get("attention"), face_found, **explained)
 

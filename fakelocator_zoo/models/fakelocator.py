@@ -20,7 +20,6 @@ from fakelocator_zoo.models.attention import (
     PartsAttention,
     StageAttention,
     check_attention,
-    map_weight,
     parts_attention,
     resize_attention,
     resolve_face_parser,
@@ -32,6 +31,7 @@ from fakelocator_zoo.models.heads import (
     ClassificationHead,
     FakenessHead,
     amount_of_area,
+    combine_factors,
     texture_statistics,
 )
 from fakelocator_zoo.models.output import Encoding, FakeLocatorOutput
@@ -202,31 +202,8 @@ class FakeLocator(SegmentationModel):
             return FakeLocatorOutput(change, logits, attention, None, change, face_found)
         change = amount_of_area(change, padded)[..., :height, :width]
         texture_map = texture_map[..., :height, :width]
-        fakeness_map = self.combine(logits.softmax(dim=1)[:, 1], texture_map, change, attention)
+        fakeness_map = combine_factors(logits.softmax(dim=1)[:, 1], texture_map, change, attention, self.attention_mode)
         return FakeLocatorOutput(fakeness_map, logits, attention, texture_map, change, face_found)
-
-    def combine(
-        self, fake_probability: Tensor, texture_map: Tensor, change: Tensor, attention: Tensor | None
-    ) -> Tensor:
-        """The fakeness map of its factors: what to expect of |real - fake| at each pixel.
-
-        That is P(the image is fake) x P(painted) x amount of change, times the weight of attention. Within an image the
-        first factor orders nothing anew; between images it keeps the maps of untouched photos dark. A ``prior`` weighs
-        each place by what was found in the rest of its image, so maps of tiles are put together first.
-
-        Args:
-            fake_probability: (B,) in [0, 1].
-            texture_map, change: (B, 1, H, W) in [0, 1].
-            attention: (B, 1, h, w) in [0, 1], or None.
-
-        Returns:
-            (B, 1, H, W) in [0, 1].
-        """
-        fakeness_map = fake_probability.view(-1, 1, 1, 1) * texture_map * change
-        if attention is not None:
-            attention = resize_attention(attention, *fakeness_map.shape[-2:])
-            fakeness_map = fakeness_map * map_weight(attention, self.attention_mode, texture_map)
-        return fakeness_map
 
     def attend(self, images: Tensor) -> PartsAttention | None:
         """The face parser's map of images (B, 3, H, W), to be kept and given to later calls; None without a parser."""

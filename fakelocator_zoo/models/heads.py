@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fakelocator_zoo.models.attention import AttentionMode, attended_logits, resize_attention
+from fakelocator_zoo.models.attention import AttentionMode, attended_logits, map_weight, resize_attention
 from fakelocator_zoo.models.texture import box_mean
 
 
@@ -59,6 +59,27 @@ def _local_contrast(images: Tensor) -> Tensor:
 def _mean_of_area(maps: Tensor) -> Tensor:
     coarse = box_mean(F.avg_pool2d(maps, 8), _AREA)
     return F.interpolate(coarse, size=maps.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def combine_factors(
+    fake_probability: Tensor, texture_map: Tensor, change: Tensor, attention: Tensor | None, mode: AttentionMode
+) -> Tensor:
+    """The fakeness map beside a texture stem: what to expect of |real - fake| at each pixel, (B, 1, H, W) in [0, 1].
+
+    That is P(the image is fake) x P(painted) x amount of change, times the weight of attention. Within an image the
+    first factor orders nothing anew; between images it keeps the maps of untouched photos dark. Attention as a
+    ``prior`` weighs each place by what was found in the rest of its image, so maps of tiles are put together first.
+
+    Args:
+        fake_probability: (B,) in [0, 1].
+        texture_map, change: (B, 1, H, W) in [0, 1].
+        attention: (B, 1, h, w) in [0, 1], or None.
+        mode: see :func:`~fakelocator_zoo.models.attention.map_weight`.
+    """
+    fakeness_map = fake_probability.view(-1, 1, 1, 1) * texture_map * change
+    if attention is None:
+        return fakeness_map
+    return fakeness_map * map_weight(resize_attention(attention, *change.shape[-2:]), mode, texture_map)
 
 
 class ClassificationHead(nn.Module):

@@ -7,6 +7,7 @@ import torch
 
 from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.inference.tiles import _spans, _weights, predict_tiled
+from fakelocator_zoo.models.heads import combine_factors
 from tests.inference.stubs import StubModel
 
 
@@ -134,11 +135,11 @@ def test_a_prior_weighs_every_tile_by_what_was_found_in_the_whole() -> None:
     factors = (prediction.texture_map, prediction.change, prediction.attention)
     texture_map, change, attention = (each[None, None] for each in factors if each is not None)
     probability = torch.tensor([prediction.fake_probability])
-    combined = model.combine(probability, texture_map, change, attention)
+    combined = combine_factors(probability, texture_map, change, attention, "prior")
     torch.testing.assert_close(combined[0, 0], prediction.fakeness_map)
     # A tile without any of the parts has nothing to compare with, and would be left as it is.
     assert prediction.attention is not None and prediction.attention[:, 128:].max() == 0
-    unweighted = model.combine(probability, texture_map, change, None)[0, 0]
+    unweighted = combine_factors(probability, texture_map, change, None, "prior")[0, 0]
     assert (prediction.fakeness_map[:, 128:] < 0.9 * unweighted[:, 128:]).all()
     plain = predict_tiled(model, image, tile=128, overlap=32)
     torch.testing.assert_close(plain.fakeness_map, prediction.fakeness_map)
