@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fakelocator_zoo.models.texture import TextureStem, box_mean, colour_noise, neighbour_residual, noise_penalty
+from fakelocator_zoo.models.texture import (
+    TextureStem,
+    box_mean,
+    colour_noise,
+    neighbour_residual,
+    noise_penalty,
+    painted_probability,
+)
 
 
 def test_residual_by_hand():
@@ -107,3 +114,17 @@ def test_what_is_no_noise(image: torch.Tensor) -> None:
     assert colour_noise(image, 23).max() < 0.1
     assert not noise_penalty(image, 23).any()
     assert colour_noise(noisy(8)[..., 64:], 23).min() > 0.4
+
+
+def test_what_is_near_weighs_more_in_a_map() -> None:
+    """Logits are averages over a box, so a trace lights up a square; averaged again, the square has a middle."""
+    trace = torch.zeros(1, 1, 65, 65)
+    trace[..., 32, 32] = 1
+    logits = 1000 * box_mean(trace, 23)
+    found = painted_probability(logits)[0, 0]
+    assert logits.unique().numel() == 2, "a box knows inside and outside alone"
+    row = found[32]
+    assert (row[32:50].diff() <= 0).all() and row[32] > row[40] > row[48] > 0.5
+    assert row[54] == 0.5, "nothing is known that far away"
+    flat = torch.full((2, 1, 9, 12), 1.5)
+    torch.testing.assert_close(painted_probability(flat), flat.sigmoid())
