@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from fakelocator_zoo.clustering import (
     ContradictoryLabelsWarning,
@@ -33,6 +34,7 @@ from fakelocator_zoo.inference.localizer import Localization
 from fakelocator_zoo.inference.scatter import draw_scatter
 from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.models.heads import image_weight
 
 RESULTS, SCATTER, ADAPTER = "results.csv", "scatter.png", "adapter"
 
@@ -87,12 +89,13 @@ class Adapter:
     def __call__(self, result: Localization) -> Localization:
         """The result with the decision on the whole photo by the clusters.
 
-        Where to look the map still says by the model; beside a texture stem, whose maps have the probability of "fake"
-        as a factor, it is as bright as the new decision says. The faces, with decisions of the model, are left out.
+        Where to look the map still says by the model; beside a texture stem, where maps are as bright as the decision
+        says, it is as bright as the new one says. The faces, with decisions of the model, are left out.
         """
         probability, fakeness_map = self.fake_probability(result.image), result.fakeness_map
         if self.model.texture is not None:
-            fakeness_map = np.clip(fakeness_map * (probability / max(result.fake_probability, 1e-30)), 0, 1)
+            decided, before = image_weight(torch.tensor([probability, result.fake_probability])).tolist()
+            fakeness_map = np.clip(fakeness_map * (decided / max(before, 1e-30)), 0, 1)
         return dataclasses.replace(
             result, fakeness_map=fakeness_map, fake_probability=probability, faces=(), whole_image=True
         )

@@ -16,8 +16,8 @@ class FakenessHead(nn.Module):
     """Decoder output (B, C, H, W) -> how much each pixel was changed, if it was: (B, 1, H, W) in [0, 1].
 
     Without a texture stem this is the fakeness map, as in the paper. With one the map is a product,
-    P(fake) x P(painted) x E[change | painted]: the decision says whether, the stem where, the decoder how much, by area
-    (:func:`amount_of_area`).
+    P(painted) x E[change | painted], darkened where the image is not called fake: the stem says where, the decoder how
+    much, by area (:func:`amount_of_area`), and the decision whether at all (:func:`combine_factors`).
     The decoder sees far and would rather learn content than texture, so it is never asked whether a pixel is fake.
     """
 
@@ -61,14 +61,24 @@ def _mean_of_area(maps: Tensor) -> Tensor:
     return F.interpolate(coarse, size=maps.shape[-2:], mode="bilinear", align_corners=False)
 
 
+#: From this probability on an image is called fake.
+_CALLED_FAKE = 0.5
+
+
+def image_weight(fake_probability: Tensor) -> Tensor:
+    """What an image's decision makes of its map: 1 where it is called fake, and in proportion below. Any shape."""
+    return (fake_probability / _CALLED_FAKE).clamp(max=1)
+
+
 def combine_factors(
     fake_probability: Tensor, texture_map: Tensor, change: Tensor, attention: Tensor | None, mode: AttentionMode
 ) -> Tensor:
     """The fakeness map beside a texture stem: what to expect of |real - fake| at each pixel, (B, 1, H, W) in [0, 1].
 
-    That is P(the image is fake) x P(painted) x amount of change, times the weight of attention. Within an image the
-    first factor orders nothing anew; between images it keeps the maps of untouched photos dark. Attention as a
-    ``prior`` weighs each place by what was found in the rest of its image, so maps of tiles are put together first.
+    That is P(painted) x amount of change, times the weights of the decision (:func:`image_weight`) and of attention.
+    Within an image the decision orders nothing anew; between images it keeps the maps of untouched photos dark.
+    Attention as a ``prior`` weighs each place by what was found in the rest of its image, so maps of tiles are put
+    together first.
 
     Args:
         fake_probability: (B,) in [0, 1].
@@ -76,7 +86,7 @@ def combine_factors(
         attention: (B, 1, h, w) in [0, 1], or None.
         mode: see :func:`~fakelocator_zoo.models.attention.map_weight`.
     """
-    fakeness_map = fake_probability.view(-1, 1, 1, 1) * texture_map * change
+    fakeness_map = image_weight(fake_probability).view(-1, 1, 1, 1) * texture_map * change
     if attention is None:
         return fakeness_map
     return fakeness_map * map_weight(resize_attention(attention, *change.shape[-2:]), mode, texture_map)

@@ -16,6 +16,7 @@ from fakelocator_zoo.models.attention import (
     share_in_parts,
 )
 from fakelocator_zoo.models.encoder import build_encoder
+from fakelocator_zoo.models.heads import image_weight
 from fakelocator_zoo.models.stages import find_stages
 
 CHANNELS = (32, 16, 16, 8, 8)
@@ -126,7 +127,7 @@ def test_beside_a_texture_stem_the_map_is_kept_to_the_parts(mode, outside):
     attention[..., :8, :] = 1
     plain, attended = model(images), model(images, attention)
     # Whether the image is fake is a factor as well, and the decision looks at the parts too.
-    decided = (each.logits.softmax(dim=1)[:, 1].view(2, 1, 1, 1) for each in (plain, attended))
+    decided = (image_weight(each.logits.softmax(dim=1)[:, 1]).view(2, 1, 1, 1) for each in (plain, attended))
     before, after = (each.fakeness_map / fake for each, fake in zip((plain, attended), decided, strict=True))
     top, bottom = slice(0, 30), slice(34, 64)  # the edge between them is interpolated
     torch.testing.assert_close(after[..., top, :], before[..., top, :])
@@ -156,7 +157,7 @@ def test_as_a_prior_attention_quarters_the_odds_outside_the_parts_and_leaves_wha
     images, attention = torch.rand(2, 3, 64, 80), torch.rand(2, 1, 16, 20)
     output = model(images, attention)
     weight = map_weight(resize_attention(attention, 64, 80), "prior", output.texture_map)
-    fake = output.logits.softmax(dim=1)[:, 1].view(-1, 1, 1, 1)
+    fake = image_weight(output.logits.softmax(dim=1)[:, 1]).view(-1, 1, 1, 1)
     torch.testing.assert_close(output.fakeness_map, fake * output.texture_map * output.change * weight)
     assert weight.min() >= 0.25 and weight.max() <= 1
 

@@ -195,19 +195,23 @@ def test_copies_keep_their_attention(tiny_model, duplicate):
 def test_the_map_is_whether_times_where_times_how_much(tiny_model):
     output = tiny_model.predict(torch.rand(2, 3, 40, 56))
     fake = output.logits.softmax(dim=1)[:, 1].view(2, 1, 1, 1)
-    torch.testing.assert_close(output.fakeness_map, fake * output.texture_map * output.change)
+    torch.testing.assert_close(output.fakeness_map, (2 * fake).clamp(max=1) * output.texture_map * output.change)
 
 
 @torch.no_grad()
 def test_the_decision_darkens_a_map_and_orders_nothing_anew(tiny_model):
     images = torch.rand(1, 3, 40, 56)
-    before = tiny_model.predict(images)
-    sure = copy.deepcopy(tiny_model)
-    sure.classification_head.linear.bias.add_(torch.tensor([4.0, -4.0]))
-    after = sure.predict(images)
-    share = after.fakeness_map / before.fakeness_map
-    assert share.max() < 0.01
-    torch.testing.assert_close(share, share.mean().expand_as(share), rtol=1e-3, atol=0)
+    deciding = copy.deepcopy(tiny_model)
+    head = deciding.classification_head.linear
+    head.weight.zero_()
+    maps = {}
+    for margin in (-4.0, -1.0, 0.0, 4.0):
+        head.bias.copy_(torch.tensor([0, margin]))
+        maps[margin] = deciding.predict(images).fakeness_map
+    assert torch.equal(maps[4.0], maps[0.0]), "an image that is called fake keeps its map"
+    for margin in (-4.0, -1.0):
+        share = 2 * torch.tensor(margin).sigmoid()
+        torch.testing.assert_close(maps[margin], share * maps[0.0])
 
 
 def test_without_a_stem_the_map_is_the_change_alone():
