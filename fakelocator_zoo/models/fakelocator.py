@@ -54,7 +54,7 @@ class FakeLocator(SegmentationModel):
             (the nearest where the encoder lacks it), or none beside a texture stem.
         attention_mode: ``multiply`` (the paper); ``residual``: 1 + a in the encoder, (1 + a) / 2 on the map, so that
             what lies outside the parts is still seen; or ``prior``, on the map of a texture stem alone: the odds of
-            "painted" are a quarter outside the parts, so that clear traces are seen everywhere.
+            "painted" are down to a quarter outside the parts, unless the clearest traces lie there.
         attention_temperature: below 1 sharpens the parser's map towards 0 and 1, above 1 softens it towards 0.5.
         face_parser: a :class:`~fakelocator_zoo.face_parsing.FaceParser`, its name or its config, or what
             ``as_face_parser`` returns; only used with ``attention``. None takes the bundled one.
