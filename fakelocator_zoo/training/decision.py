@@ -71,7 +71,7 @@ def fit_decision(
                 kinds: list[tuple[Tensor, Tensor | None, int]] = []
                 for photos in [real, *([everywhere(real, torch.zeros(len(real)))] if augmentation else [])]:
                     attention = _attention(model, photos)
-                    masks = _masks_of_parts(photos, attention)
+                    masks = masks_of_parts(photos, attention)
                     kinds.append((photos, attention, 0))
                     for painted in (masks, torch.ones_like(masks)):
                         fake = make_fakes(photos, generators, masks=painted, **varied).fake
@@ -100,7 +100,7 @@ def _attention(model: FakeLocator, images: Tensor) -> Tensor | None:
     return None if attended is None else attended.attention
 
 
-def _masks_of_parts(images: Tensor, attention: Tensor | None) -> Tensor:
+def masks_of_parts(images: Tensor, attention: Tensor | None) -> Tensor:
     """Random regions (B, 1, H, W) in [0, 1], within what is attended to, if anything is; on the images' device."""
     height, width = images.shape[-2:]
     masks = random_masks(len(images), height, width, device=images.device)
