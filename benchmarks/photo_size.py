@@ -173,7 +173,7 @@ def table(results: Mapping[str, Mapping[str, Any]], folder: Path, photos: int, g
         for model in dict.fromkeys(name for name, *_ in found):
             points = [(size, values[figure]) for name, size, values in found if name == model]
             y, low, high = ([getattr(value, part) for _, value in points] for part in ("mean", "low", "high"))
-            lines[model] = Series([size for size, _ in points], y, low, high)
+            lines[Path(model).name.removeprefix("fakelocator_")] = Series([size for size, _ in points], y, low, high)
         panels.append(Panel("", "side of the photo in pixels", FIGURES[figure], lines))
     draw_panels(folder / PICTURE, panels, len(DRAWN))
     return Section(
@@ -181,7 +181,8 @@ def table(results: Mapping[str, Mapping[str, Any]], folder: Path, photos: int, g
         "How large the photo is",
         f"{photos} photos of faces at several sizes, and the same with one region within the face painted by one of "
         f"{generators} generators of the bank that no stem was trained on. The stem averages over some 50 pixels "
-        "wherever they are, so it knows more of a large face. *Called fake*: a probability of "
+        "wherever they are, so it knows more of a large face; photos that are reduced have traces of that as well. *Called "
+        "fake*: a probability of "
         f"{DECISION_THRESHOLD:g} or more. 95 % bootstrap intervals over photos.",
         ("model", "side in pixels", *FIGURES.values()),
         rows,
