@@ -181,8 +181,8 @@ def table(results: Mapping[str, Mapping[str, Any]], folder: Path, photos: int, g
         "How large the photo is",
         f"{photos} photos of faces at several sizes, and the same with one region within the face painted by one of "
         f"{generators} generators of the bank that no stem was trained on. The stem averages over some 50 pixels "
-        "wherever they are, so it knows more of a large face; photos that are reduced have traces of that as well. *Called "
-        "fake*: a probability of "
+        "wherever they are, so it knows more of a large face; photos that are reduced have traces of that as well. "
+        "*Called fake*: a probability of "
         f"{DECISION_THRESHOLD:g} or more. 95 % bootstrap intervals over photos.",
         ("model", "side in pixels", *FIGURES.values()),
         rows,
