@@ -85,8 +85,7 @@ def main() -> None:
     ]
     results = run_cells(cells, given.out, report=lambda key, done, total: terminal.say(f"{key} ({done} of {total})"))
     section = table(results, given.out)
-    about = provenance(given.seeds[0])
-    about["command"] = about["command"].replace("fakelocator", "python benchmarks/bank_size.py", 1)
+    about = provenance(given.seeds[0], "python benchmarks/bank_size.py")
     write_tables(given.results or given.out, given.out, [section], about, {"steps": given.steps, "limit": given.limit})
 
 

@@ -29,22 +29,19 @@ from fakelocator_zoo.bench.part_tests import rank_auc
 from fakelocator_zoo.bench.pictures import Panel, Series, draw_panels
 from fakelocator_zoo.bench.report import write_tables
 from fakelocator_zoo.data.photos import list_images
-from fakelocator_zoo.evaluation.statistics import (
-    DECISION_THRESHOLD,
-    Interval,
-    auc,
-    bootstrap_decision,
-    bootstrap_interval,
-)
+from fakelocator_zoo.evaluation.statistics import Interval, auc, bootstrap_decision, bootstrap_interval
+from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.features import model_identity
 from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.generators.synthesis import make_fakes
+from fakelocator_zoo.inference.images import read_image
 from fakelocator_zoo.inference.tiles import predict_tiled
 from fakelocator_zoo.memory import keep_freed_memory
 from fakelocator_zoo.metrics import coss
+from fakelocator_zoo.models.output import DECISION_THRESHOLD
 from fakelocator_zoo.provenance import provenance
-from fakelocator_zoo.training.decision import masks_of_parts
+from fakelocator_zoo.training.decision import attention_of, masks_of_parts
 from fakelocator_zoo.training.recipe import load_recipe
 
 RECIPES = Path(__file__).parents[1] / "hub_configs"
@@ -75,21 +72,18 @@ def main() -> None:
     photos = list_images([given.photos])
     photos = photos[:: max(1, len(photos) // given.limit)][: given.limit]
     generators = unseen_generators(given.bank)
+    files = {"photos": files_digest(photos), "bank": files_digest(generators)}
     cells = []
     for name in given.models:
         model = FakeLocator.from_pretrained(name).eval()
-        for size in given.sizes:
-            settings = {
-                "model": model_identity(model),
-                "photos": files_digest(photos),
-                "bank": files_digest(generators),
-                "size": size,
-            }
-            cells.append(Cell(f"{name}/{size}", settings, partial(score, model, name, photos, generators, size)))
+        settings = {"model": model_identity(model), **files}
+        cells += [
+            Cell(f"{name}/{size}", {**settings, "size": size}, partial(score, model, name, photos, generators, size))
+            for size in given.sizes
+        ]
     results = run_cells(cells, given.out, report=lambda key, done, total: terminal.say(f"{key} ({done} of {total})"))
     section = table(results, given.out, len(photos), len(generators))
-    about = provenance(0)
-    about["command"] = about["command"].replace("fakelocator", "python benchmarks/photo_size.py", 1)
+    about = provenance(0, "python benchmarks/photo_size.py")
     write_tables(given.results or given.out, given.out, [section], about, {"limit": given.limit, "sizes": given.sizes})
 
 
@@ -114,16 +108,14 @@ def score(
     painters = [load_generator(file) for file in generators]
     rows: dict[str, list[float]] = {figure: [] for figure in ("pixel_auc", "coss", "photos", "fakes")}
     for index, file in enumerate(photos):
-        with Image.open(file) as image:
-            photo = image.convert("RGB")
+        photo = Image.fromarray(read_image(file))
         mask = F.interpolate(region(model, photo, index), (size, size), mode="bilinear", align_corners=False)
         real = as_batch(photo, size)
         fake = paint(real, mask, painters[index % len(painters)], index)
         located = predict_tiled(model, fake[0])
         found = located.fakeness_map.numpy()
-        difference = (fake - real).abs().mean(dim=1)[0].numpy()
         rows["pixel_auc"].append(rank_auc(found.ravel(), (mask[0, 0] >= 0.5).numpy().ravel()))
-        rows["coss"].append(coss(found, difference))
+        rows["coss"].append(coss(found, fakeness_map(real, fake)[0, 0].numpy()))
         rows["photos"].append(predict_tiled(model, real[0]).fake_probability)
         rows["fakes"].append(located.fake_probability)
     return {"model": name, "size": size, **rows}
@@ -132,10 +124,9 @@ def score(
 def region(model: FakeLocator, photo: Image.Image, seed: int) -> Tensor:
     """Where the photo's face is painted, (1, 1, 256, 256) in [0, 1]."""
     image = as_batch(photo, REGION_SIDE)
-    attended = model.attend(image)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return masks_of_parts(image, None if attended is None else attended.attention)
+        return masks_of_parts(image, attention_of(model, image))
 
 
 def paint(real: Tensor, mask: Tensor, generator: Generator, seed: int) -> Tensor:

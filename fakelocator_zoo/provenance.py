@@ -29,11 +29,11 @@ PACKAGES = (
 )
 
 
-def provenance(seed: int) -> dict[str, Any]:
-    """Where and how a result was measured, as JSON has it."""
+def provenance(seed: int, program: str = "fakelocator") -> dict[str, Any]:
+    """Where and how a result was measured, as JSON has it; ``program`` is what the command begins with."""
     return {
         "date": datetime.date.today().isoformat(),
-        "command": command_line(sys.argv),
+        "command": command_line(sys.argv, program),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         "python": platform.python_version(),
         "versions": {"fakelocator-zoo": fakelocator_zoo.__version__} | _versions(),
@@ -51,9 +51,9 @@ def without_folders(text: str) -> str:
     return re.sub(r"(?<![\w.-])/(?:[^/,\s]+/)+", ".../", text)
 
 
-def command_line(arguments: list[str]) -> str:
+def command_line(arguments: list[str], program: str = "fakelocator") -> str:
     """The command, however it was started, without where its folders lie."""
-    return shlex.join(["fakelocator", *(without_folders(each) for each in arguments[1:])])
+    return shlex.join([*program.split(), *(without_folders(each) for each in arguments[1:])])
 
 
 def commit() -> str | None:

@@ -18,9 +18,10 @@ from fakelocator_zoo.bench.rivals import contenders
 from fakelocator_zoo.degradations import Degradation, blur, downscale, jpeg, noise
 from fakelocator_zoo.evaluation.results import Evaluation
 from fakelocator_zoo.evaluation.samples import EvaluationSet, Sample, SampleFiles, Samples, read_pairs
-from fakelocator_zoo.evaluation.statistics import DECISION_THRESHOLD, bootstrap_interval
+from fakelocator_zoo.evaluation.statistics import bootstrap_interval
 from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.inference.images import read_image
+from fakelocator_zoo.models.output import DECISION_THRESHOLD
 
 #: Of a photo (H, W, 3) uint8 and another one: what stands in the region.
 Change = Callable[[np.ndarray, np.ndarray], np.ndarray]

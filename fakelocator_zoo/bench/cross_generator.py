@@ -21,7 +21,6 @@ from fakelocator_zoo.clustering import NotSeparableWarning, single_sample_protoc
 from fakelocator_zoo.evaluation.predictors import ModelPredictor
 from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_whole
 from fakelocator_zoo.evaluation.statistics import (
-    DECISION_THRESHOLD,
     accuracy,
     bootstrap_decision,
     paired_decision_difference,
@@ -29,6 +28,7 @@ from fakelocator_zoo.evaluation.statistics import (
 from fakelocator_zoo.features import centre_crop, extract_features, model_identity
 from fakelocator_zoo.inference.images import ImageError, read_image
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.models.output import DECISION_THRESHOLD
 from fakelocator_zoo.training.recipe import Recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
 

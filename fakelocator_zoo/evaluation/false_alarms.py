@@ -10,8 +10,9 @@ from fakelocator_zoo.evaluation.evaluate import Progress, evaluate
 from fakelocator_zoo.evaluation.predictors import Predictor
 from fakelocator_zoo.evaluation.results import Evaluation
 from fakelocator_zoo.evaluation.samples import EvaluationSet, Photos
-from fakelocator_zoo.evaluation.statistics import DECISION_THRESHOLD, proportion_interval
+from fakelocator_zoo.evaluation.statistics import proportion_interval
 from fakelocator_zoo.evaluation.tables import HEADING, cell, markdown_table
+from fakelocator_zoo.models.output import DECISION_THRESHOLD
 
 #: Photos that are listed, those with the highest fake probability.
 WORST = 10

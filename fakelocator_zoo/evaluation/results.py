@@ -10,6 +10,7 @@ import numpy as np
 
 from fakelocator_zoo.evaluation import statistics
 from fakelocator_zoo.evaluation.statistics import Interval, bootstrap_decision, bootstrap_interval
+from fakelocator_zoo.models.output import DECISION_THRESHOLD
 
 #: Key in a summary -> how tables call it; scores of a located map, over fakes.
 MAP_METRICS: Mapping[str, str] = {
@@ -77,7 +78,7 @@ class Evaluation:
             "predictor": self.predictor,
             "paired": self.paired,
             "map_threshold": self.threshold,
-            "decision_threshold": statistics.DECISION_THRESHOLD,
+            "decision_threshold": DECISION_THRESHOLD,
             "photos": len(self.photos),
             "fakes": len(self.fakes),
             "false_positive_rate": _plain(bootstrap_interval(self._called_fake(), **options)),
@@ -118,7 +119,7 @@ class Evaluation:
 
     def _called_fake(self) -> np.ndarray:
         scores = np.array([photo.fake_probability for photo in self.photos])
-        return np.where(np.isnan(scores), np.nan, scores >= statistics.DECISION_THRESHOLD)
+        return np.where(np.isnan(scores), np.nan, scores >= DECISION_THRESHOLD)
 
     def _figures(self, generators: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
         figures = {metric: bootstrap_interval(self.values(metric, generators), **options) for metric in MAP_METRICS}

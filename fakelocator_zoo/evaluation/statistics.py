@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
+from fakelocator_zoo.models.output import DECISION_THRESHOLD
+
 LEVEL, DRAWS = 0.95, 2000
-#: From this fake probability on an image is called fake.
-DECISION_THRESHOLD = 0.5
 #: The share of photos called fake at which :func:`true_positive_rate` is taken.
 FALSE_POSITIVE_RATE = 0.01
 _CHUNK = 250  # draws at once: 10,000 images then need 20 MB

@@ -90,7 +90,7 @@ def predict_tiled(
         maps = {name: values.clamp_(0, 1) for name, values in maps.items()}
         if combined:
             painted, change = (maps[name][None, None] for name in factors)
-            attention = maps["attention"][None, None] if attended is not None else None
+            attention = None if attended is None else attended.attention
             fake = torch.tensor([probability])
             mode = model.attention_mode
             maps["fakeness_map"] = combine_factors(fake, painted, change, attention, mode)[0, 0]  # type: ignore[arg-type]

@@ -192,16 +192,14 @@ class FakeLocator(SegmentationModel):
         height, width = images.shape[-2:]
         logits = self._classify(features[-1], texture, attention, height, width)
         decoded = self.decoder(features, None if texture is None else texture.features)
-        texture_map = None
-        if texture is not None:
-            texture_map = painted_probability(texture.logits)
-            texture_map = F.interpolate(texture_map, size=padded.shape[-2:], mode="bilinear", align_corners=False)
         change = self.segmentation_head(decoded)
-        if texture_map is None:
+        if texture is None:
             change = change[..., :height, :width]
             return FakeLocatorOutput(change, logits, attention, None, change, face_found)
         change = amount_of_area(change, padded)[..., :height, :width]
-        texture_map = texture_map[..., :height, :width]
+        painted = painted_probability(texture.logits)
+        painted = F.interpolate(painted, size=padded.shape[-2:], mode="bilinear", align_corners=False)
+        texture_map = painted[..., :height, :width]
         fakeness_map = combine_factors(logits.softmax(dim=1)[:, 1], texture_map, change, attention, self.attention_mode)
         return FakeLocatorOutput(fakeness_map, logits, attention, texture_map, change, face_found)
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fakelocator_zoo.models.attention import AttentionMode, attended_logits, map_weight, resize_attention
+from fakelocator_zoo.models.output import DECISION_THRESHOLD
 from fakelocator_zoo.models.texture import box_mean
 
 
@@ -61,13 +62,9 @@ def _mean_of_area(maps: Tensor) -> Tensor:
     return F.interpolate(coarse, size=maps.shape[-2:], mode="bilinear", align_corners=False)
 
 
-#: From this probability on an image is called fake.
-_CALLED_FAKE = 0.5
-
-
 def image_weight(fake_probability: Tensor) -> Tensor:
     """What an image's decision makes of its map: 1 where it is called fake, and in proportion below. Any shape."""
-    return (fake_probability / _CALLED_FAKE).clamp(max=1)
+    return (fake_probability / DECISION_THRESHOLD).clamp(max=1)
 
 
 def combine_factors(

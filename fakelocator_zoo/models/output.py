@@ -8,6 +8,9 @@ from torch import Tensor
 
 from fakelocator_zoo.models.texture import TextureOutput
 
+#: From this fake probability on an image is called fake.
+DECISION_THRESHOLD = 0.5
+
 
 class FakeLocatorOutput(NamedTuple):
     """What :class:`~fakelocator_zoo.FakeLocator` says of images (B, 3, H, W)."""

@@ -70,15 +70,15 @@ def fit_decision(
                 real = torch.stack([sized[i] for i in range(first, min(count, first + BATCH))])
                 kinds: list[tuple[Tensor, Tensor | None, int]] = []
                 for photos in [real, *([everywhere(real, torch.zeros(len(real)))] if augmentation else [])]:
-                    attention = _attention(model, photos)
+                    attention = attention_of(model, photos)
                     masks = masks_of_parts(photos, attention)
                     kinds.append((photos, attention, 0))
                     for painted in (masks, torch.ones_like(masks)):
                         fake = make_fakes(photos, generators, masks=painted, **varied).fake
-                        kinds.append((fake, _attention(model, fake), 1))
+                        kinds.append((fake, attention_of(model, fake), 1))
                 if augmentation:
                     changed = in_regions(real, torch.zeros(len(real)))
-                    kinds.append((changed, _attention(model, changed), 0))
+                    kinds.append((changed, attention_of(model, changed), 0))
                 for images, attention, label in kinds:
                     logits = model.texture(images.to(device)).logits
                     statistics.append(model.texture_statistics(logits, attention, size, size).cpu())
@@ -94,8 +94,8 @@ def fit_decision(
     head.bias.copy_(torch.stack([-offset, offset]))
 
 
-def _attention(model: FakeLocator, images: Tensor) -> Tensor | None:
-    """On the model's device, wherever the images are."""
+def attention_of(model: FakeLocator, images: Tensor) -> Tensor | None:
+    """The model's attention to images (B, 3, H, W), (B, 1, h, w) on its device wherever they are; None without any."""
     attended = model.attend(images.to(next(model.parameters()).device))
     return None if attended is None else attended.attention
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.inference.tiles import _spans, _weights, predict_tiled
 from fakelocator_zoo.models.heads import combine_factors, image_weight
+from tests.conftest import TINY_CHANNELS
 from tests.inference.stubs import StubModel
 
 
@@ -97,15 +99,13 @@ class PointingParser(torch.nn.Module):
         return probabilities[:, 1].amax(dim=(1, 2)) > 0
 
 
+def tiny(**arguments: Any) -> FakeLocator:
+    return FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=TINY_CHANNELS, **arguments).eval()
+
+
 def test_attention_of_a_large_image_is_found_once_in_the_whole() -> None:
     parser = PointingParser()
-    model = FakeLocator(
-        "tu-test_resnet",
-        encoder_weights=None,
-        decoder_channels=(32, 16, 16, 8, 8),
-        attention="hair",
-        face_parser=parser,
-    ).eval()
+    model = tiny(attention="hair", face_parser=parser)
     image = torch.full((3, 128, 256), 0.1)
     image[:, :, :64] = 1
     prediction = predict_tiled(model, image, tile=128, overlap=32, explain=True)
@@ -122,14 +122,7 @@ def test_attention_of_a_large_image_is_found_once_in_the_whole() -> None:
 
 def test_a_prior_weighs_every_tile_by_what_was_found_in_the_whole() -> None:
     torch.manual_seed(0)
-    model = FakeLocator(
-        "tu-test_resnet",
-        encoder_weights=None,
-        decoder_channels=(32, 16, 16, 8, 8),
-        attention="hair",
-        attention_mode="prior",
-        face_parser=PointingParser(),
-    ).eval()
+    model = tiny(attention="hair", attention_mode="prior", face_parser=PointingParser())
     image = torch.rand(3, 128, 256) * 0.1
     image[:, :, :64] *= 10
     prediction = predict_tiled(model, image, tile=128, overlap=32, explain=True)
@@ -149,7 +142,7 @@ def test_a_prior_weighs_every_tile_by_what_was_found_in_the_whole() -> None:
 
 def test_factors_of_the_map_are_kept_on_request_alone() -> None:
     image = torch.rand(3, 64, 64)
-    model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=(32, 16, 16, 8, 8)).eval()
+    model = tiny()
     assert predict_tiled(model, image).texture_map is None
     explained = predict_tiled(model, image, explain=True)
     assert explained.texture_map is not None and explained.change is not None
