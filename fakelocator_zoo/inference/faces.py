@@ -29,13 +29,15 @@ _SMALL, _MIN_SUPPORT_SMALL = 0.1, 80  # below this share of the shorter side pat
 _MIN_SHARE = 0.25  # of the support that the photo's best face has
 # The cascade's window spans brows to chin; these margins add hair, ears and chin (left, top, right, bottom).
 _MARGINS = (0.3, 0.45, 0.3, 0.35)
+# Upsampling and JPEG leave grids that begin at the photo's corner: a crop that begins between them is read less well.
+_GRID = 8
 
 
 def find_faces(image: np.ndarray) -> list[Box]:
     """Boxes of the faces in a photo (H, W, 3) uint8, largest first, with room for hair and chin.
 
-    Finds upright, roughly frontal faces from a sixteenth of the photo's longer side on. The same photo
-    always gives the same boxes. Returns an empty list where no face is found.
+    Finds upright, roughly frontal faces from a sixteenth of the photo's longer side on. Left and top are multiples
+    of 8. The same photo always gives the same boxes. Returns an empty list where no face is found.
     """
     height, width = image.shape[:2]
     boxes = []
@@ -43,8 +45,8 @@ def find_faces(image: np.ndarray) -> list[Box]:
         margins = [share * (right - left) for share in _MARGINS]
         boxes.append(
             (
-                max(0, round(left - margins[0])),
-                max(0, round(top - margins[1])),
+                max(0, round(left - margins[0]) // _GRID * _GRID),
+                max(0, round(top - margins[1]) // _GRID * _GRID),
                 min(width, round(right + margins[2])),
                 min(height, round(bottom + margins[3])),
             )

@@ -25,6 +25,12 @@ def test_astronaut(astronaut: np.ndarray) -> None:
     assert find_faces(astronaut) == boxes
 
 
+@pytest.mark.parametrize("offset", [(0, 0), (3, 5), (6, 1)])
+def test_boxes_begin_on_the_grid_of_the_photo(astronaut: np.ndarray, offset: tuple[int, int]) -> None:
+    boxes = find_faces(astronaut[offset[0] :, offset[1] :])
+    assert [(left % 8, top % 8) for left, top, _, _ in boxes] == [(0, 0)]
+
+
 def test_window_lies_inside_its_box(astronaut: np.ndarray) -> None:
     (window,), (box,) = detect_faces(astronaut), find_faces(astronaut)
     assert box[0] < window[0] < window[2] < box[2]
