@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fakelocator_zoo import FakeLocator, FakeLocatorOutput
-from fakelocator_zoo.models.heads import amount_of_area, painted_if_fake
+from fakelocator_zoo.models.heads import amount_of_area
 
 CHANNELS = (32, 16, 16, 8, 8)
 FAMILIES = [
@@ -193,12 +193,9 @@ def test_copies_keep_their_attention(tiny_model, duplicate):
 
 
 def test_the_map_is_whether_times_where_times_how_much(tiny_model):
-    torch.manual_seed(0)
-    output = tiny_model.predict(torch.rand(2, 3, 5, 7).repeat_interleave(8, dim=2).repeat_interleave(8, dim=3))
-    assert output.texture_map.mean() > 0.01
+    output = tiny_model.predict(torch.rand(2, 3, 40, 56))
     fake = output.logits.softmax(dim=1)[:, 1].view(2, 1, 1, 1)
-    painted = painted_if_fake(output.texture_map)
-    torch.testing.assert_close(output.fakeness_map, (2 * fake).clamp(max=1) * painted * output.change)
+    torch.testing.assert_close(output.fakeness_map, (2 * fake).clamp(max=1) * output.texture_map * output.change)
 
 
 @torch.no_grad()
