@@ -23,6 +23,7 @@ from fakelocator_zoo.inference.images import read_image
 from fakelocator_zoo.metrics import coss
 from fakelocator_zoo.models.attention import AttentionMode, map_weight
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.models.heads import painted_if_fake
 
 #: Where the edits of AttGAN's attributes are looked for; others change the whole face.
 ATTRIBUTE_PARTS: Mapping[str, tuple[str, ...]] = {
@@ -202,7 +203,8 @@ def times_attention(scored: Scored, test: PartTest, parts: Sequence[str], mode: 
     That is what attention is worth after the network, and all that it is beside a texture stem whose encoder is
     not attended, but for the decision, a factor of a whole map.
     """
-    return scored._replace(maps=scored.maps * map_weight(_full_size(test, parts), mode, scored.texture_maps))
+    painted = None if scored.texture_maps is None else painted_if_fake(scored.texture_maps[:, None])[:, 0]
+    return scored._replace(maps=scored.maps * map_weight(_full_size(test, parts), mode, painted))
 
 
 def attention_alone(test: PartTest, parts: Sequence[str]) -> Scored:

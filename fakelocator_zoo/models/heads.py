@@ -62,6 +62,30 @@ def _mean_of_area(maps: Tensor) -> Tensor:
     return F.interpolate(coarse, size=maps.shape[-2:], mode="bilinear", align_corners=False)
 
 
+#: Of maps that are smooth over more pixels than that, one in so many is read each way.
+_STRIDE = 4
+#: A median above these logits is no photo's: most of the image was painted.
+_HIGHEST_LEVEL = -2.0
+#: How much of an image's own middle is taken off its logits, and how much clearer places are told apart then.
+_MIDDLE_SHARE, _CONTRAST_GAIN = 0.5, 1.1
+
+
+def painted_if_fake(painted: Tensor) -> Tensor:
+    """P(painted) of each place -> the same in case the image is fake: (B, 1, H, W) in [0, 1].
+
+    If it is, some of it was painted and most of it, as a rule, was not: what is at the top of the image says "yes" and
+    what is at its level says "no", however faint the traces of a generator are. So half of the middle between the two
+    is taken off the logits: what a stem says of a place counts, and how it compares with the rest of the image. Places
+    keep their order. Where most of an image was painted, the level of a photo stands for its own.
+    """
+    logits = torch.logit(painted, eps=1e-6)
+    ordered = logits[..., ::_STRIDE, ::_STRIDE].flatten(1).sort(dim=1).values
+    last = ordered.shape[1] - 1
+    level, top = ordered[:, last // 2].clamp(max=_HIGHEST_LEVEL), ordered[:, last - last // 40]
+    middle = ((level + top) / 2).view(-1, 1, 1, 1)
+    return torch.sigmoid(_CONTRAST_GAIN * logits - _MIDDLE_SHARE * middle)
+
+
 def image_weight(fake_probability: Tensor) -> Tensor:
     """What an image's decision makes of its map: 1 where it is called fake, and in proportion below. Any shape."""
     return (fake_probability / DECISION_THRESHOLD).clamp(max=1)
@@ -72,10 +96,10 @@ def combine_factors(
 ) -> Tensor:
     """The fakeness map beside a texture stem: what to expect of |real - fake| at each pixel, (B, 1, H, W) in [0, 1].
 
-    That is P(painted) x amount of change, times the weights of the decision (:func:`image_weight`) and of attention.
-    Within an image the decision orders nothing anew; between images it keeps the maps of untouched photos dark.
-    Attention as a ``prior`` weighs each place by what was found in the rest of its image, so maps of tiles are put
-    together first.
+    That is P(painted), if the image is fake (:func:`painted_if_fake`), x amount of change, times the weights of the
+    decision (:func:`image_weight`) and of attention. Within an image the decision orders nothing anew; between images
+    it keeps the maps of untouched photos dark. Each place is compared with the rest of its image, so maps of tiles are
+    put together first.
 
     Args:
         fake_probability: (B,) in [0, 1].
@@ -83,10 +107,11 @@ def combine_factors(
         attention: (B, 1, h, w) in [0, 1], or None.
         mode: see :func:`~fakelocator_zoo.models.attention.map_weight`.
     """
-    fakeness_map = image_weight(fake_probability).view(-1, 1, 1, 1) * texture_map * change
+    painted = painted_if_fake(texture_map)
+    fakeness_map = image_weight(fake_probability).view(-1, 1, 1, 1) * painted * change
     if attention is None:
         return fakeness_map
-    return fakeness_map * map_weight(resize_attention(attention, *change.shape[-2:]), mode, texture_map)
+    return fakeness_map * map_weight(resize_attention(attention, *change.shape[-2:]), mode, painted)
 
 
 class ClassificationHead(nn.Module):

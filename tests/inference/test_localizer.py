@@ -14,6 +14,7 @@ from fakelocator_zoo.inference import faces, localizer
 from fakelocator_zoo.inference.images import ImageError
 from fakelocator_zoo.inference.localizer import Face, Localizer
 from fakelocator_zoo.inference.tiles import Prediction
+from fakelocator_zoo.models.heads import combine_factors
 from tests.inference.stubs import StubModel, noise
 
 BOXES = [(10, 20, 90, 110), (60, 30, 120, 100)]
@@ -167,6 +168,7 @@ def test_explaining_localizer_keeps_the_factors_of_the_map(tiny_model: FakeLocat
     plain, explained = (Localizer(tiny_model, find_faces=False, explain=explain)(image) for explain in (False, True))
     assert plain.texture_map is None and plain.change is None
     assert explained.texture_map is not None and explained.change is not None
-    product = min(1, 2 * explained.fake_probability) * explained.texture_map * explained.change
-    np.testing.assert_allclose(product, explained.fakeness_map, atol=1e-6)
+    factors = (torch.from_numpy(each)[None, None] for each in (explained.texture_map, explained.change))
+    combined = combine_factors(torch.tensor([explained.fake_probability]), *factors, None, "multiply")
+    np.testing.assert_allclose(combined[0, 0], explained.fakeness_map, atol=1e-6)
     np.testing.assert_array_equal(plain.fakeness_map, explained.fakeness_map)

@@ -8,7 +8,7 @@ import torch
 
 from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.inference.tiles import _spans, _weights, predict_tiled
-from fakelocator_zoo.models.heads import combine_factors, image_weight
+from fakelocator_zoo.models.heads import combine_factors, image_weight, painted_if_fake
 from tests.conftest import TINY_CHANNELS
 from tests.inference.stubs import StubModel
 
@@ -116,7 +116,8 @@ def test_attention_of_a_large_image_is_found_once_in_the_whole() -> None:
     assert prediction.attention[:, :60].min() > 0.9
     assert prediction.attention[:, 70:].max() < 0.1
     weight = image_weight(torch.tensor(prediction.fake_probability))
-    product = weight * prediction.texture_map * prediction.change * prediction.attention
+    painted = painted_if_fake(prediction.texture_map[None, None])[0, 0]
+    product = weight * painted * prediction.change * prediction.attention
     torch.testing.assert_close(product, prediction.fakeness_map, atol=0.05, rtol=0)
 
 
@@ -146,6 +147,7 @@ def test_factors_of_the_map_are_kept_on_request_alone() -> None:
     assert predict_tiled(model, image).texture_map is None
     explained = predict_tiled(model, image, explain=True)
     assert explained.texture_map is not None and explained.change is not None
-    product = image_weight(torch.tensor(explained.fake_probability)) * explained.texture_map * explained.change
+    painted = painted_if_fake(explained.texture_map[None, None])[0, 0]
+    product = image_weight(torch.tensor(explained.fake_probability)) * painted * explained.change
     torch.testing.assert_close(product, explained.fakeness_map)
     assert explained.face_found is None

@@ -16,7 +16,7 @@ from fakelocator_zoo.models.attention import (
     share_in_parts,
 )
 from fakelocator_zoo.models.encoder import build_encoder
-from fakelocator_zoo.models.heads import image_weight
+from fakelocator_zoo.models.heads import image_weight, painted_if_fake
 from fakelocator_zoo.models.stages import find_stages
 
 CHANNELS = (32, 16, 16, 8, 8)
@@ -156,9 +156,10 @@ def test_as_a_prior_attention_quarters_the_odds_outside_the_parts_and_leaves_wha
     model = tiny(attention_mode="prior")
     images, attention = torch.rand(2, 3, 64, 80), torch.rand(2, 1, 16, 20)
     output = model(images, attention)
-    weight = map_weight(resize_attention(attention, 64, 80), "prior", output.texture_map)
+    painted = painted_if_fake(output.texture_map)
+    weight = map_weight(resize_attention(attention, 64, 80), "prior", painted)
     fake = image_weight(output.logits.softmax(dim=1)[:, 1]).view(-1, 1, 1, 1)
-    torch.testing.assert_close(output.fakeness_map, fake * output.texture_map * output.change * weight)
+    torch.testing.assert_close(output.fakeness_map, fake * painted * output.change * weight)
     assert weight.min() >= 0.25 and weight.max() <= 1
 
 

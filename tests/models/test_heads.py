@@ -1,4 +1,4 @@
-"""What the decision reads of a texture stem's logits."""
+"""What the decision reads of a texture stem's logits, and what the map makes of them."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.models.heads import band_means, texture_statistics
+from fakelocator_zoo.models.heads import amount_of_area, band_means, painted_if_fake, texture_statistics
 
 
 def area_mean(values: np.ndarray, side: int) -> np.ndarray:
@@ -131,3 +131,46 @@ def test_bands_follow_the_face_from_above_to_below() -> None:
 def test_without_any_attention_bands_lie_across_the_image() -> None:
     logits = torch.randn(2, 1, 12, 9)
     torch.testing.assert_close(band_means(logits, torch.zeros(2, 1, 12, 9)), band_means(logits, None))
+
+
+def test_in_a_fake_faint_traces_are_told_apart_as_clear_ones_are() -> None:
+    torch.manual_seed(0)
+    background = torch.randn(1, 1, 64, 64) - 6
+    faint, clear = background.clone(), background.clone()
+    faint[..., 16:32, 16:32] += 4.5
+    clear[..., 16:32, 16:32] += 9
+    painted = torch.sigmoid(torch.cat([faint, clear]))
+    weighed = painted_if_fake(painted)
+    assert painted[0, :, 16:32, 16:32].mean() < 0.3
+    assert weighed[0, :, 16:32, 16:32].mean() > 1.5 * painted[0, :, 16:32, 16:32].mean()
+    assert weighed[:, :, 40:, 40:].mean() < 0.05
+    # Images of a batch do not see each other, and places keep their order.
+    torch.testing.assert_close(painted_if_fake(painted[:1]), weighed[:1])
+    ordered = weighed.flatten(1).gather(1, painted.flatten(1).argsort(dim=1))
+    assert (ordered.diff() >= 0).all()
+
+
+@pytest.mark.parametrize("logit", [2.0, 4.0, 8.0])
+def test_an_image_that_is_painted_all_over_stays_so(logit: float) -> None:
+    torch.manual_seed(0)
+    painted = torch.sigmoid(logit + torch.randn(1, 1, 64, 64) / 2)
+    assert painted_if_fake(painted).mean() > painted.mean() - 0.02
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (33, 8)])
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_flat_and_tiny_maps_stay_within_bounds(size: tuple[int, int], value: float) -> None:
+    weighed = painted_if_fake(torch.full((2, 1, *size), value))
+    assert weighed.shape == (2, 1, *size)
+    assert ((weighed >= 0) & (weighed <= 1)).all()
+    assert (weighed - value).abs().max() < 0.25
+
+
+def test_the_amount_of_an_area_is_shared_out_as_its_contrast_is() -> None:
+    torch.manual_seed(0)
+    images = torch.full((1, 3, 128, 128), 0.5)
+    images[..., 64:] += 0.2 * torch.randn(128, 64)
+    amounts = amount_of_area(torch.full((1, 1, 128, 128), 0.1), images)
+    flat, busy = amounts[..., 16:48].mean(), amounts[..., 80:112].mean()
+    assert busy > 1.3 * flat
+    torch.testing.assert_close(amounts.mean(), torch.tensor(0.1), atol=0.02, rtol=0)
