@@ -154,7 +154,7 @@ def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor | None) -
 
 
 #: Both maps are smooth over more pixels than that; to weigh the image's evidence, one in so many is read each way.
-_EVIDENCE_STRIDE = 4
+EVIDENCE_STRIDE = 4
 #: The least P(real) that counts, so that no pixel's odds are infinite.
 _LEAST_REAL = 1e-4
 
@@ -168,7 +168,7 @@ def share_in_parts(attention: Tensor, painted: Tensor) -> Tensor:
         attention: a, (..., H, W) in [0, 1].
         painted: P(painted), of the same shape.
     """
-    attention, painted = (each[..., ::_EVIDENCE_STRIDE, ::_EVIDENCE_STRIDE] for each in (attention, painted))
+    attention, painted = (each[..., ::EVIDENCE_STRIDE, ::EVIDENCE_STRIDE] for each in (attention, painted))
     evidence = painted / (1 - painted).clamp(min=_LEAST_REAL)
     inside, outside = (
         (weight * evidence).mean(dim=(-2, -1), keepdim=True) for weight in (PRIOR_ODDS * attention, 1 - attention)

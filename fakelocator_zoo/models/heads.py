@@ -8,7 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fakelocator_zoo.models.attention import AttentionMode, attended_logits, map_weight, resize_attention
+from fakelocator_zoo.models.attention import (
+    EVIDENCE_STRIDE,
+    AttentionMode,
+    attended_logits,
+    map_weight,
+    resize_attention,
+)
 from fakelocator_zoo.models.output import DECISION_THRESHOLD
 from fakelocator_zoo.models.texture import box_mean
 
@@ -62,8 +68,6 @@ def _mean_of_area(maps: Tensor) -> Tensor:
     return F.interpolate(coarse, size=maps.shape[-2:], mode="bilinear", align_corners=False)
 
 
-#: Of maps that are smooth over more pixels than that, one in so many is read each way.
-_STRIDE = 4
 #: A median above these logits is no photo's: most of the image was painted.
 _HIGHEST_LEVEL = -2.0
 #: How much of an image's own middle is taken off its logits, and how much clearer places are told apart then.
@@ -79,7 +83,7 @@ def painted_if_fake(painted: Tensor) -> Tensor:
     keep their order. Where most of an image was painted, the level of a photo stands for its own.
     """
     logits = torch.logit(painted, eps=1e-6)
-    ordered = logits[..., ::_STRIDE, ::_STRIDE].flatten(1).sort(dim=1).values
+    ordered = logits[..., ::EVIDENCE_STRIDE, ::EVIDENCE_STRIDE].flatten(1).sort(dim=1).values
     last = ordered.shape[1] - 1
     level, top = ordered[:, last // 2].clamp(max=_HIGHEST_LEVEL), ordered[:, last - last // 40]
     middle = ((level + top) / 2).view(-1, 1, 1, 1)
