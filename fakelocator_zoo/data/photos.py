@@ -36,7 +36,7 @@ class PhotoCrops(Dataset[Tensor]):
         length: crops an epoch.
         seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone, whatever the number of workers.
         max_side: larger photos are reduced to this side when they are read (memory).
-        weights: how often each photo comes, relative to the others; None is equally often.
+        weights: see :meth:`weigh`.
 
     Yields float tensors (3, size, size) in [0, 1].
     """
@@ -54,15 +54,23 @@ class PhotoCrops(Dataset[Tensor]):
         if not paths:
             raise ValueError("no photos given")
         self.size, self.length, self.seed, self.epoch = size, length, seed, 0
-        if weights is not None and len(weights) != len(paths):
-            raise ValueError(f"weights must be one for each of {len(paths)} photos, got {len(weights)}")
-        self.chances = None if weights is None else np.asarray(weights, dtype=float) / np.sum(weights)
         self.photos: list[np.ndarray] = []
         for path in paths:
             with Image.open(path) as image:
                 rgb = image.convert("RGB")
                 rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
                 self.photos.append(np.asarray(rgb))
+        self.weigh(weights)
+
+    def weigh(self, weights: Sequence[float] | None) -> None:
+        """How often each photo comes from now on, relative to the others; 0 leaves it out, None is equally often.
+
+        Raises:
+            ValueError: where there is not one weight for each photo.
+        """
+        if weights is not None and len(weights) != len(self.photos):
+            raise ValueError(f"weights must be one for each of {len(self.photos)} photos, got {len(weights)}")
+        self.chances = None if weights is None else np.asarray(weights, dtype=float) / np.sum(weights)
 
     def __len__(self) -> int:
         return self.length

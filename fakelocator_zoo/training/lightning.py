@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,16 @@ class EpochOfCrops(Callback):
     """Tells the data set which epoch it is in, so that every epoch has its own crops, resumed or not.
 
     Photos are cropped to ``texture_size`` while the stem is trained alone: what was reduced more is sharper.
+
+    Args:
+        weights: of the photos, in every phase but that of the stem's head; see :meth:`PhotoCrops.weigh`.
+        texture_head_weights: in that phase; None leaves the weights of a data set as they are throughout.
     """
+
+    def __init__(
+        self, weights: Sequence[float] | None = None, texture_head_weights: Sequence[float] | None = None
+    ) -> None:
+        self.weights, self.texture_head_weights = weights, texture_head_weights
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         assert isinstance(module, FakeLocatorModule)
@@ -101,6 +111,14 @@ class EpochOfCrops(Callback):
         if recipe.optimisation.texture_size:
             alone = recipe.optimisation.phase(module.global_step) != "network"
             crops.size = recipe.optimisation.texture_size if alone else recipe.data.size
+        if self.texture_head_weights is not None:
+            head = recipe.optimisation.phase(module.global_step) == "texture_head"
+            crops.weigh(self.texture_head_weights if head else self.weights)
+
+    def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """What is fitted to the crops afterwards gets those of the whole network."""
+        if self.texture_head_weights is not None:
+            trainer.train_dataloader.dataset.weigh(self.weights)  # type: ignore[union-attr]
 
 
 class SampleSheet(Callback):

@@ -17,6 +17,9 @@ class DataRecipe:
 
     photos: tuple[str, ...] = ()  #: folders of real photos, from which generators make the fakes
     balanced: bool = False  #: crops come from each folder of photos equally often, not from each photo
+    #: Folders of more real photos, of anything, that the stem's head alone learns from; in its phase crops come from
+    #: each folder, of ``photos`` and of these, equally often.
+    texture_head_photos: tuple[str, ...] = ()
     pairs_real: str | None = None  #: a folder of real images ...
     pairs_fake: str | None = None  #: ... and their manipulated versions under the same names
     dataset: str | None = None  #: a data set as ``fakelocator data check`` shows it
@@ -163,6 +166,11 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
     if data.balanced and not data.photos:
         raise ValueError("data.balanced belongs to data.photos, which is not given")
     optimisation = recipe.optimisation
+    if data.texture_head_photos:
+        if not data.photos:
+            raise ValueError("data.texture_head_photos come beside data.photos, which is not given")
+        if not optimisation.texture_head_steps:
+            raise ValueError("data.texture_head_photos belong to optimisation.texture_head_steps, and there are none")
     if recipe.texture_teachers and not optimisation.stem_steps:
         raise ValueError("texture_teachers teach in the phase of the stem alone: set optimisation.texture_steps")
     if optimisation.texture_gain <= 0:
@@ -179,6 +187,13 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
                 "optimisation.texture_steps and texture_head_steps must make a multiple of steps_per_epoch: crops "
                 "change their size (texture_size) between epochs alone"
             )
+    if data.texture_head_photos and any(
+        steps % optimisation.steps_per_epoch for steps in (optimisation.texture_steps, optimisation.texture_head_steps)
+    ):
+        raise ValueError(
+            "optimisation.texture_steps and texture_head_steps must be multiples of steps_per_epoch: "
+            "data.texture_head_photos come and go between epochs alone"
+        )
     for name in (
         "partial_augmentation",
         "texture_augmentation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,7 +71,7 @@ def train(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     lightning.seed_everything(recipe.seed, verbose=False)
     generators = []
-    training_set, validation_set, photos, held_out = _data_sets(recipe, data, report)
+    training_set, validation_set, photos, held_out, epochs = _data_sets(recipe, data, report)
     if photos:
         folder = Path(bank) if bank is not None else out / "bank"
         trained = train_bank(
@@ -109,7 +109,7 @@ def train(
         callbacks=[
             ModelCheckpoint(last.parent, last.stem, save_on_train_epoch_end=True, enable_version_counter=False),
             SampleSheet(out / "samples"),
-            EpochOfCrops(),
+            epochs,
             *([TQDMProgressBar()] if progress else []),
         ],
         logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
@@ -203,23 +203,33 @@ def _claim(out: Path, recipe: Recipe) -> None:
 
 def _data_sets(
     recipe: Recipe, data: Path, report: Callable[[str], None]
-) -> tuple[Dataset, Dataset, list[Path], list[Path]]:
+) -> tuple[Dataset, Dataset, list[Path], list[Path], EpochOfCrops]:
+    """Crops to train and to validate on, the photos behind them, if they are photos, and what weighs these by phase."""
     options = recipe.data
     length = recipe.optimisation.batch_size * recipe.optimisation.steps_per_epoch
     if options.photos:
         halves = [_split(list_images([data / folder]), options.validation_share) for folder in options.photos]
-        training = [path for photos, _ in halves for path in photos]
+        folders = [photos for photos, _ in halves]
+        training = [path for photos in folders for path in photos]
         validation = [path for _, photos in halves for path in photos]
-        weights = [1 / len(photos) for photos, _ in halves for _ in photos] if options.balanced else None
+        others = [list_images([data / folder]) for folder in options.texture_head_photos]
+        more = [path for photos in others for path in photos]
         report(f"{len(training)} photos to train on, {len(validation)} to validate on")
+        weights = _alike(folders) if options.balanced else None
+        epochs = EpochOfCrops()
+        if more:
+            report(f"{len(more)} more photos for the head of the texture stem")
+            weights = [*(weights or [1.0] * len(training)), *[0.0] * len(more)]
+            epochs = EpochOfCrops(weights, _alike([*folders, *others]))
         return (
-            PhotoCrops(training, options.size, length, seed=recipe.seed, weights=weights),
+            PhotoCrops([*training, *more], options.size, length, seed=recipe.seed, weights=weights),
             PhotoCrops(validation, options.size, 4 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
             training,
             validation,
+            epochs,
         )
     if options.dataset:
-        return *_index_crops(recipe, data / options.dataset, report), [], []
+        return *_index_crops(recipe, data / options.dataset, report), [], [], EpochOfCrops()
     assert options.pairs_real is not None and options.pairs_fake is not None
     pairs, unmatched = match_pairs(data / options.pairs_real, data / options.pairs_fake)
     for path in unmatched:
@@ -231,7 +241,13 @@ def _data_sets(
         PairCrops(validation_pairs, options.size, 2 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
         [],
         [],
+        EpochOfCrops(),
     )
+
+
+def _alike(folders: Sequence[Sequence[Path]]) -> list[float]:
+    """Weights of the photos with which crops come from each folder equally often."""
+    return [1 / len(photos) for photos in folders for _ in photos]
 
 
 def _index_crops(recipe: Recipe, dataset: Path, report: Callable[[str], None]) -> tuple[IndexCrops, IndexCrops]:

@@ -57,6 +57,8 @@ def test_weights_say_how_often_a_photo_comes(tmp_path):
     assert 32 <= white <= 48
     with pytest.raises(ValueError, match="one for each of 2 photos, got 1"):
         PhotoCrops(list_images([tmp_path]), 32, 10, weights=[1])
+    crops.weigh([0, 1])
+    assert all(float(crops[i].mean()) > 0.5 for i in range(50)), "a weight of 0 leaves a photo out"
 
 
 @pytest.mark.parametrize("size", [16, 64, 128])

@@ -39,6 +39,12 @@ def test_a_recipe_survives_its_own_dictionary():
         ("data: {photos: [a]}\noptimisation: {texture_size: 31}", "texture_size must be even and at least 32"),
         ("data: {dataset: a}\noptimisation: {texture_size: 64}", "texture_size belongs to data.photos"),
         ("data: {photos: [a]}\noptimisation: {texture_size: 64, texture_steps: 150}", "multiple of steps_per_epoch"),
+        ("data: {dataset: a, texture_head_photos: [b]}", r"texture_head_photos come beside data\.photos"),
+        ("data: {photos: [a], texture_head_photos: [b]}", "belong to optimisation.texture_head_steps"),
+        (
+            "data: {photos: [a], texture_head_photos: [b]}\noptimisation: {texture_steps: 50, texture_head_steps: 50}",
+            "come and go between epochs alone",
+        ),
         ("data: {photos: [a]}\ndegradation: 1.5", r"degradation must lie in \[0, 1\]"),
         ("data: {photos: [a]}\ntexture_teachers: [b]", "set optimisation.texture_steps"),
         ("data: {photos: [a]}\noptimisation: {texture_gain: 2.0}", "texture_gain belongs to texture_steps"),

@@ -285,6 +285,37 @@ def test_crops_have_a_size_of_their_own_while_the_stem_is_alone(data, monkeypatc
     assert seen == [(0, 48), (1, 48), (2, 32), (3, 32), (4, 32), (5, 32)]
 
 
+def test_more_photos_are_for_the_head_of_the_stem_alone(data, monkeypatch):
+    from fakelocator_zoo.training import run as training_run
+
+    (data / "white").mkdir()
+    Image.new("RGB", (60, 50), "white").save(data / "white" / "0.png")
+    white = dict.fromkeys(range(8), 0)
+    make_batch = FakeLocatorTask.make_batch
+
+    def watched(self, crops, step):
+        if self.training:
+            white[step] += int((crops.flatten(1).mean(dim=1) > 0.95).sum())
+        return make_batch(self, crops, step)
+
+    def fitted(model, crops, *_, **__):
+        white["decision"] = crops.chances[-1]
+
+    monkeypatch.setattr(FakeLocatorTask, "make_batch", watched)
+    monkeypatch.setattr(training_run, "fit_decision", fitted)
+    options = {**RECIPE["optimisation"], "batch_size": 8, "texture_head_steps": 2}
+    for steps in (2, 0):
+        white.update(dict.fromkeys(range(8), 0))
+        recipe = RECIPE | {
+            "data": {**RECIPE["data"], "texture_head_photos": ["white"]},
+            "optimisation": {**options, "steps": steps},
+        }
+        out = data / f"run{steps}"
+        training_run.train(parse_recipe(recipe), data, out, bank=data / "bank", device="cpu", progress=False)
+        assert 4 <= white[2] + white[3] <= 12, "as many as of the other folder"
+        assert sum(white.values()) == white[2] + white[3]
+
+
 def test_training_on_pairs(data):
     from fakelocator_zoo.training.run import train
 
