@@ -94,26 +94,28 @@ class EpochOfCrops(Callback):
     Photos are cropped to ``texture_size`` while the stem is trained alone: what was reduced more is sharper.
 
     Args:
-        weights: of the photos, in every phase but that of the stem's head; see :meth:`PhotoCrops.weigh`.
-        texture_head_weights: in that phase; None leaves the weights of a data set as they are throughout.
+        texture_head_weights: of the photos, in the phase of the stem's head; see :meth:`PhotoCrops.weigh`. None leaves
+            the weights of a data set as they are throughout.
     """
 
-    def __init__(
-        self, weights: Sequence[float] | None = None, texture_head_weights: Sequence[float] | None = None
-    ) -> None:
-        self.weights, self.texture_head_weights = weights, texture_head_weights
+    def __init__(self, texture_head_weights: Sequence[float] | None = None) -> None:
+        self.texture_head_weights = texture_head_weights
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Keep the weights that the data set has in every other phase."""
+        if self.texture_head_weights is not None:
+            self.weights = trainer.train_dataloader.dataset.chances  # type: ignore[union-attr]
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         assert isinstance(module, FakeLocatorModule)
         crops = trainer.train_dataloader.dataset  # type: ignore[union-attr]
         crops.epoch = trainer.current_epoch
         recipe = module.task.recipe
+        phase = recipe.optimisation.phase(module.global_step)
         if recipe.optimisation.texture_size:
-            alone = recipe.optimisation.phase(module.global_step) != "network"
-            crops.size = recipe.optimisation.texture_size if alone else recipe.data.size
+            crops.size = recipe.data.size if phase == "network" else recipe.optimisation.texture_size
         if self.texture_head_weights is not None:
-            head = recipe.optimisation.phase(module.global_step) == "texture_head"
-            crops.weigh(self.texture_head_weights if head else self.weights)
+            crops.weigh(self.texture_head_weights if phase == "texture_head" else self.weights)
 
     def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """What is fitted to the crops afterwards gets those of the whole network."""

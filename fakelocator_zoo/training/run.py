@@ -7,7 +7,7 @@ import logging
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import lightning
 import torch
@@ -71,7 +71,7 @@ def train(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     lightning.seed_everything(recipe.seed, verbose=False)
     generators = []
-    training_set, validation_set, photos, held_out, epochs = _data_sets(recipe, data, report)
+    training_set, validation_set, photos, held_out, texture_head_weights = _data_sets(recipe, data, report)
     if photos:
         folder = Path(bank) if bank is not None else out / "bank"
         trained = train_bank(
@@ -109,7 +109,7 @@ def train(
         callbacks=[
             ModelCheckpoint(last.parent, last.stem, save_on_train_epoch_end=True, enable_version_counter=False),
             SampleSheet(out / "samples"),
-            epochs,
+            EpochOfCrops(texture_head_weights),
             *([TQDMProgressBar()] if progress else []),
         ],
         logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
@@ -201,10 +201,15 @@ def _claim(out: Path, recipe: Recipe) -> None:
     write_whole(record, json.dumps(recipe.to_dict(), indent=2).encode())
 
 
-def _data_sets(
-    recipe: Recipe, data: Path, report: Callable[[str], None]
-) -> tuple[Dataset, Dataset, list[Path], list[Path], EpochOfCrops]:
-    """Crops to train and to validate on, the photos behind them, if they are photos, and what weighs these by phase."""
+class _DataSets(NamedTuple):
+    training: Dataset
+    validation: Dataset
+    photos: Sequence[Path] = ()  #: behind the training crops, if they are of photos that generators make fakes from
+    held_out: Sequence[Path] = ()  #: behind those of the validation
+    texture_head_weights: Sequence[float] | None = None  #: see :class:`EpochOfCrops`
+
+
+def _data_sets(recipe: Recipe, data: Path, report: Callable[[str], None]) -> _DataSets:
     options = recipe.data
     length = recipe.optimisation.batch_size * recipe.optimisation.steps_per_epoch
     if options.photos:
@@ -215,33 +220,29 @@ def _data_sets(
         others = [list_images([data / folder]) for folder in options.texture_head_photos]
         more = [path for photos in others for path in photos]
         report(f"{len(training)} photos to train on, {len(validation)} to validate on")
-        weights = _alike(folders) if options.balanced else None
-        epochs = EpochOfCrops()
+        weights, texture_head_weights = _alike(folders) if options.balanced else None, None
         if more:
             report(f"{len(more)} more photos for the head of the texture stem")
             weights = [*(weights or [1.0] * len(training)), *[0.0] * len(more)]
-            epochs = EpochOfCrops(weights, _alike([*folders, *others]))
-        return (
+            texture_head_weights = _alike([*folders, *others])
+        return _DataSets(
             PhotoCrops([*training, *more], options.size, length, seed=recipe.seed, weights=weights),
             PhotoCrops(validation, options.size, 4 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
             training,
             validation,
-            epochs,
+            texture_head_weights,
         )
     if options.dataset:
-        return *_index_crops(recipe, data / options.dataset, report), [], [], EpochOfCrops()
+        return _DataSets(*_index_crops(recipe, data / options.dataset, report))
     assert options.pairs_real is not None and options.pairs_fake is not None
     pairs, unmatched = match_pairs(data / options.pairs_real, data / options.pairs_fake)
     for path in unmatched:
         report(f"no partner for {path}; left out")
     training_pairs, validation_pairs = _split(pairs, options.validation_share)
     report(f"{len(training_pairs)} pairs to train on, {len(validation_pairs)} to validate on")
-    return (
+    return _DataSets(
         PairCrops(training_pairs, options.size, length // 2, seed=recipe.seed),
         PairCrops(validation_pairs, options.size, 2 * recipe.optimisation.batch_size, seed=recipe.seed + 1),
-        [],
-        [],
-        EpochOfCrops(),
     )
 
 
