@@ -23,19 +23,19 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from fakelocator_zoo import terminal
-from fakelocator_zoo.bench.cells import Cell, Section, files_digest, run_cells
-from fakelocator_zoo.bench.part_tests import rank_auc
-from fakelocator_zoo.bench.pictures import Panel, Series, draw_panels
-from fakelocator_zoo.bench.report import write_tables
-from fakelocator_zoo.bench.training import train_short
+from benchmarks.harness.cells import Cell, Section, files_digest, run_cells
+from benchmarks.harness.part_tests import rank_auc
+from benchmarks.harness.pictures import Panel, Series, draw_panels
+from benchmarks.harness.report import write_tables
+from benchmarks.harness.training import train_short
+from fakelocator_zoo.cli import terminal
+from fakelocator_zoo.cli.memory import keep_freed_memory
 from fakelocator_zoo.data.photos import list_images
+from fakelocator_zoo.evaluation.environment import provenance
 from fakelocator_zoo.evaluation.samples import read_pairs
 from fakelocator_zoo.generators.bank import BANK, load_generator
-from fakelocator_zoo.memory import keep_freed_memory
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.texture import TextureStem
-from fakelocator_zoo.provenance import provenance
 from fakelocator_zoo.training.recipe import Recipe, load_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
 

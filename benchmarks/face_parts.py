@@ -15,10 +15,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage.data import astronaut
 
-from fakelocator_zoo.face_parsing import load_face_parser, parse_photo
+from fakelocator_zoo.face_parsing import load_face_parser
+from fakelocator_zoo.inference.parse import parse_photo
 from fakelocator_zoo.face_parsing.parts import PARTS
-from fakelocator_zoo.face_parsing.render import part_colours
-from fakelocator_zoo.inference.images import read_image, write_png
+from fakelocator_zoo.images.files import read_image, write_png
+from fakelocator_zoo.inference.parse_render import part_colours
 from fakelocator_zoo.inference.render import side_by_side
 
 HEIGHT, IN_A_ROW = 200, 4

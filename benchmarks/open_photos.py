@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from fakelocator_zoo import terminal
+from fakelocator_zoo.cli import terminal
 
 
 class Photo(NamedTuple):

@@ -22,27 +22,27 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from benchmarks.harness.cells import Cell, Section, files_digest, run_cells
+from benchmarks.harness.evaluations import shown
+from benchmarks.harness.part_tests import rank_auc
+from benchmarks.harness.pictures import Panel, Series, draw_panels
+from benchmarks.harness.report import write_tables
 from fakelocator_zoo import FakeLocator, terminal
-from fakelocator_zoo.bench.cells import Cell, Section, files_digest, run_cells
-from fakelocator_zoo.bench.evaluations import shown
-from fakelocator_zoo.bench.part_tests import rank_auc
-from fakelocator_zoo.bench.pictures import Panel, Series, draw_panels
-from fakelocator_zoo.bench.report import write_tables
+from fakelocator_zoo.cli.memory import keep_freed_memory
 from fakelocator_zoo.data.photos import list_images
+from fakelocator_zoo.evaluation.environment import provenance
+from fakelocator_zoo.evaluation.metrics import coss
 from fakelocator_zoo.evaluation.statistics import Interval, auc, bootstrap_decision, bootstrap_interval
-from fakelocator_zoo.fakeness import fakeness_map
-from fakelocator_zoo.features import model_identity
 from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.generators.synthesis import make_fakes
-from fakelocator_zoo.inference.images import read_image
+from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.inference.tiles import predict_tiled
-from fakelocator_zoo.memory import keep_freed_memory
-from fakelocator_zoo.metrics import coss
 from fakelocator_zoo.models.output import DECISION_THRESHOLD
-from fakelocator_zoo.provenance import provenance
 from fakelocator_zoo.training.decision import attention_of, masks_of_parts
 from fakelocator_zoo.training.recipe import load_recipe
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 RECIPES = Path(__file__).parents[1] / "hub_configs"
 #: The side at which faces and regions are found; both are then enlarged or reduced.

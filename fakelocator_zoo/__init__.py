@@ -9,15 +9,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fakelocator_zoo.zoo import create_model, from_pretrained, list_models, register
+from fakelocator_zoo.zoo.models import create_model, from_pretrained, list_models, register
 
 if TYPE_CHECKING:
     from fakelocator_zoo.clustering import SingleSampleClustering
     from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
-    from fakelocator_zoo.fakeness import fakeness_map
     from fakelocator_zoo.inference.localizer import Localizer
     from fakelocator_zoo.models.fakelocator import FakeLocator
     from fakelocator_zoo.models.output import FakeLocatorOutput
+    from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 __version__ = "0.1.0"
 
@@ -41,7 +41,7 @@ _HOME = {
     "FakeLocatorOutput": "fakelocator_zoo.models.output",
     "Localizer": "fakelocator_zoo.inference.localizer",
     "SingleSampleClustering": "fakelocator_zoo.clustering",
-    "fakeness_map": "fakelocator_zoo.fakeness",
+    "fakeness_map": "fakelocator_zoo.transforms.fakeness_map",
     "load_face_parser": "fakelocator_zoo.face_parsing",
 }
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakelocator_zoo.inference.images import (
+from fakelocator_zoo.images.files import (
     ImageError,
     collect_images,
     make_folder,
@@ -86,7 +86,7 @@ def test_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytes
     def refuse(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr("fakelocator_zoo.inference.images.to_rgb", refuse)
+    monkeypatch.setattr("fakelocator_zoo.images.files.to_rgb", refuse)
     for size in ((20000, 10000), (13000, 10000)):  # above and below the limit of Pillow's own
         check_sentence(png(*size), "more than 128 megapixels")
 

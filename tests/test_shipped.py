@@ -10,7 +10,7 @@ from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.hub import bundled_file
 from fakelocator_zoo.inference.demo import DemoResult, demo_photo, repaint, run_demo
 from fakelocator_zoo.inference.localizer import Localizer
-from fakelocator_zoo.zoo import DEFAULT_MODEL
+from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 
 PARTS = ("eyes", "mouth", "hair")
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from fakelocator_zoo.data.clips import Clips, read_clips
-from fakelocator_zoo.data.files import subfolders
 from fakelocator_zoo.data.index import REAL, DataIndex, Sample, Unmatched, lacking
+from fakelocator_zoo.images.folders import subfolders
 
 TEST_LIST = "List_of_testing_videos.txt"
 _METHOD = "Celeb-synthesis"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fakelocator_zoo.data.files import IMAGE_SUFFIXES, files_by_name, walk_files
 from fakelocator_zoo.data.index import REAL, DataIndex, Sample, Unmatched, lacking
-from fakelocator_zoo.inference.images import read_image
+from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, files_by_name, walk_files
 
 PHOTOS, PARTS_FOLDER = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
 #: How the files call the parts, in the order of :data:`fakelocator_zoo.face_parsing.parts.PARTS` from 1 on.

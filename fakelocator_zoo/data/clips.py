@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from fakelocator_zoo.data.files import VIDEO_SUFFIXES, subfolders
 from fakelocator_zoo.data.index import Unmatched
+from fakelocator_zoo.images.folders import VIDEO_SUFFIXES, subfolders
 
 
 class Clips(NamedTuple):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fakelocator_zoo.data.files import IMAGE_SUFFIXES, subfolders, walk_files
 from fakelocator_zoo.data.index import REAL, SPLITS, DataIndex, Sample, Unmatched
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, subfolders, walk_files
 
 REALS = ("ffhq", "celeba", "youtube")
 WHOLE = ("pggan_v1", "pggan_v2", "stylegan_celeba", "stylegan_ffhq")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fakelocator_zoo.data.clips import Clips, read_clips
-from fakelocator_zoo.data.files import subfolders
 from fakelocator_zoo.data.index import REAL, DataIndex, Sample, Unmatched, lacking
+from fakelocator_zoo.images.folders import subfolders
 
 #: Best known first: papers report c23 unless they say otherwise.
 COMPRESSIONS = ("c23", "raw", "c40")

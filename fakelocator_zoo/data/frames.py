@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fakelocator_zoo.data.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from fakelocator_zoo.inference.images import read_image
+from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 _NUMBER = re.compile(r"(\d+)$")
 

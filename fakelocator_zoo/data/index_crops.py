@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from fakelocator_zoo.data.frames import read_frames, shared_frames
 from fakelocator_zoo.data.index import Sample
 from fakelocator_zoo.data.pairs import PairSample, crop_alike
-from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 _ATTEMPTS = 20
 

@@ -10,9 +10,9 @@ from fakelocator_zoo.data.celeb_df import is_celeb_df, read_celeb_df
 from fakelocator_zoo.data.celebamask_hq import is_celebamask_hq, read_celebamask_hq
 from fakelocator_zoo.data.dffd import is_dffd, read_dffd
 from fakelocator_zoo.data.faceforensics import is_faceforensics, read_faceforensics
-from fakelocator_zoo.data.files import subfolders
 from fakelocator_zoo.data.index import DataIndex
 from fakelocator_zoo.data.pair_folders import has_sides, read_pairs, read_whole, shares_names
+from fakelocator_zoo.images.folders import subfolders
 
 
 class Layout(NamedTuple):

@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from fakelocator_zoo.data.files import files_by_name, subfolders
 from fakelocator_zoo.data.index import REAL, SPLITS, DataIndex, Sample, Unmatched, lacking
+from fakelocator_zoo.images.folders import files_by_name, subfolders
 
 _SIDE_NAMES = (("real", "original"), ("fake", "altered"))
 

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fakelocator_zoo.data.files import list_images
-from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.images.folders import list_images
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 
 class PairPaths(NamedTuple):

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fakelocator_zoo.data.files import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from fakelocator_zoo.data.files import list_images as list_images
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from fakelocator_zoo.images.folders import list_images as list_images
 
 _FILTERS = (
     Image.Resampling.BILINEAR,

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fakelocator_zoo import metrics
+from fakelocator_zoo.evaluation import metrics
 from fakelocator_zoo.evaluation.predictors import Prediction, Predictor
 from fakelocator_zoo.evaluation.results import MAP_METRICS, Evaluation, ScoredFake, ScoredPhoto
 from fakelocator_zoo.evaluation.samples import EvaluationSet, Sample
-from fakelocator_zoo.inference.images import ImageError
+from fakelocator_zoo.images.files import ImageError
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fakelocator_zoo import metrics
+from fakelocator_zoo.evaluation import metrics
 from fakelocator_zoo.inference.tiles import predict_tiled
 
 if TYPE_CHECKING:

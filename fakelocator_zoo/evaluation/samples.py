@@ -13,10 +13,10 @@ import numpy as np
 
 from fakelocator_zoo.data.pairs import match_pairs
 from fakelocator_zoo.data.photos import IMAGE_SUFFIXES, list_images
-from fakelocator_zoo.degradations import Degradation
-from fakelocator_zoo.fakeness import fakeness_map
-from fakelocator_zoo.generators.regions import off_centre_mask
-from fakelocator_zoo.inference.images import ImageError, read_image
+from fakelocator_zoo.images.files import ImageError, read_image
+from fakelocator_zoo.transforms.degradations import Degradation
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
+from fakelocator_zoo.transforms.regions import off_centre_mask
 
 T = TypeVar("T")
 
@@ -144,7 +144,7 @@ def read_pairs(
         off_centre: seed of masks that are generated away from the centre, in place of those on disk: position then
             says nothing of what was painted. The fakes must be painted as a whole.
         limit: pairs of each generator, spread evenly over the names; None takes all.
-        degrade: applied to real and fake alike, after blending; see :mod:`fakelocator_zoo.degradations`.
+        degrade: applied to real and fake alike, after blending; see :mod:`fakelocator_zoo.transforms.degradations`.
 
     Raises:
         FileNotFoundError: where a folder is missing or holds no image.

@@ -9,11 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .adapter import BISENET_PARTS, as_face_parser
-    from .parser import FaceParser
-    from .parts import GROUPS, PARTS, resolve_parts
-    from .photo import ParsedPhoto, parse_photo
-    from .weights import load_face_parser, save_face_parser
+    from fakelocator_zoo.face_parsing.adapter import BISENET_PARTS, as_face_parser
+    from fakelocator_zoo.face_parsing.parser import FaceParser
+    from fakelocator_zoo.face_parsing.parts import GROUPS, PARTS, resolve_parts
+    from fakelocator_zoo.face_parsing.weights import load_face_parser, save_face_parser
 
 _HOME = {
     "FaceParser": "parser",
@@ -24,8 +23,6 @@ _HOME = {
     "PARTS": "parts",
     "GROUPS": "parts",
     "resolve_parts": "parts",
-    "ParsedPhoto": "photo",
-    "parse_photo": "photo",
 }
 
 __all__ = [
@@ -33,10 +30,8 @@ __all__ = [
     "GROUPS",
     "PARTS",
     "FaceParser",
-    "ParsedPhoto",
     "as_face_parser",
     "load_face_parser",
-    "parse_photo",
     "resolve_parts",
     "save_face_parser",
 ]

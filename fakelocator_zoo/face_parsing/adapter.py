@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .parser import PartMapping
+from fakelocator_zoo.face_parsing.parser import PartMapping
 
 BISENET_PARTS: tuple[str, ...] = (
     "background",

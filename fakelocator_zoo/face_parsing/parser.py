@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .parts import FEATURES, GROUPS, PARTS, resolve_parts
+from fakelocator_zoo.face_parsing.parts import FEATURES, GROUPS, PARTS, resolve_parts
 
 _STRIDE = 32  # deepest stride of the encoders: the working size is a multiple of it
 _MIN_FACE, _MIN_FEATURES = 0.02, 0.005

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .parser import FaceParser
+from fakelocator_zoo.face_parsing.parser import FaceParser
 
 _CLASS, _TYPE = "FaceParser", "face_parser"
 

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.generators.network import Generator, noisy_decoder
-from fakelocator_zoo.generators.regions import random_masks
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
+from fakelocator_zoo.transforms.regions import random_masks
 
 #: Noise on a decoder's weights reaches this many times their own root mean square.
 MOST_WEIGHT_NOISE = 0.4

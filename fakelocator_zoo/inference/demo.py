@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.evaluation.metrics import centred_gaussian_map, constant_map, coss, high_pass_map, pixel_auc
 from fakelocator_zoo.inference.faces import Box, detect_faces, find_faces
 from fakelocator_zoo.inference.localizer import Localization, Localizer
 from fakelocator_zoo.inference.render import heat, render, side_by_side
-from fakelocator_zoo.metrics import centred_gaussian_map, constant_map, coss, high_pass_map, pixel_auc
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 #: Ellipses of each part in units of the detector's window (brows to chin): centre x, y, radius x, y. They
 #: need no face parser, and where a forgery starts and ends is free to choose.

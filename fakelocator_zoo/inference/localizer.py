@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from fakelocator_zoo.images.files import ImageError, collect_images, read_image, to_rgb, write_png
 from fakelocator_zoo.inference import faces as face_finder
 from fakelocator_zoo.inference.faces import Box
-from fakelocator_zoo.inference.images import ImageError, collect_images, read_image, to_rgb, write_png
 from fakelocator_zoo.inference.tiles import predict_tiled
 
 

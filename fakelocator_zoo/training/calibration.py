@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fakelocator_zoo.augmentation import PartialAugmentation, real_augmentation
-from fakelocator_zoo.degradations import jpeg
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.transforms.augmentation import PartialAugmentation, real_augmentation
+from fakelocator_zoo.transforms.degradations import jpeg
 
 
 @torch.no_grad()
@@ -31,7 +31,7 @@ def calibrate_decision(
     Args:
         photos: real photos that were not trained on, each reduced to every one of ``sides`` (longer side, pixels).
             Each is seen as it is and as a JPEG of quality 85.
-        augmentation: strength of :func:`~fakelocator_zoo.augmentation.real_augmentation`, which changes the photos
+        augmentation: strength of :func:`~fakelocator_zoo.transforms.augmentation.real_augmentation`, which changes the photos
             instead. Photos of one studio are all alike, and those of users are not: 1 keeps other sources below 0.5.
 
     Returns:

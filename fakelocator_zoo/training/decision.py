@@ -11,13 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from fakelocator_zoo.augmentation import PartialAugmentation, real_augmentation
 from fakelocator_zoo.data.photos import PhotoCrops
 from fakelocator_zoo.generators.network import Generator
-from fakelocator_zoo.generators.regions import random_masks
 from fakelocator_zoo.generators.synthesis import make_fakes
 from fakelocator_zoo.models.attention import resize_attention
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.transforms.augmentation import PartialAugmentation, real_augmentation
+from fakelocator_zoo.transforms.regions import random_masks
 
 BATCH = 8
 #: Whatever the stem was trained on, fakes of generators never seen are fainter and more varied than the bank's.

@@ -57,7 +57,7 @@ class GeneratorRecipe:
 
 @dataclass(frozen=True)
 class LossRecipe:
-    """See :func:`fakelocator_zoo.losses.fakelocator_losses`."""
+    """See :func:`fakelocator_zoo.training.losses.fakelocator_losses`."""
 
     kind: str = "l1"
     map_weight: float = 1.0

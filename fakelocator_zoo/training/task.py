@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fakelocator_zoo.augmentation import PartialAugmentation, SharedDegradation, real_augmentation
 from fakelocator_zoo.data.pairs import PairSample
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.generators.synthesis import make_fakes
-from fakelocator_zoo.losses import fakelocator_losses
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.texture import TextureStem
+from fakelocator_zoo.training.losses import fakelocator_losses
 from fakelocator_zoo.training.recipe import Recipe
+from fakelocator_zoo.transforms.augmentation import PartialAugmentation, SharedDegradation, real_augmentation
 
 #: Beside what teachers say, who know more of generators never seen than the masks of a bank do.
 TRUTH_WEIGHT = 0.5

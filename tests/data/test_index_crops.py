@@ -8,7 +8,7 @@ import torch
 
 from fakelocator_zoo.data.index import Sample
 from fakelocator_zoo.data.index_crops import IndexCrops
-from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from tests.data.trees import write_image, write_video
 
 

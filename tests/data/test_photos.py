@@ -7,7 +7,7 @@ from PIL import Image
 
 from fakelocator_zoo.data.pairs import PairCrops, match_pairs
 from fakelocator_zoo.data.photos import PhotoCrops, list_images, random_crop
-from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 
 @pytest.fixture

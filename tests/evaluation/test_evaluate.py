@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from fakelocator_zoo import FakeLocator, metrics
-from fakelocator_zoo.degradations import degradation
 from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_true_mask
 from fakelocator_zoo.evaluation.predictors import (
     ModelPredictor,
@@ -20,6 +19,7 @@ from fakelocator_zoo.evaluation.predictors import (
 )
 from fakelocator_zoo.evaluation.results import DECISION_METRICS, MAP_METRICS
 from fakelocator_zoo.evaluation.samples import read_pairs, read_whole
+from fakelocator_zoo.transforms.degradations import degradation
 from tests.evaluation.conftest import SIZE, save
 from tests.inference.stubs import noise
 

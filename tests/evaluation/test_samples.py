@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakelocator_zoo.degradations import degradation
 from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_edits, read_pairs, read_photos, read_whole
-from fakelocator_zoo.fakeness import fakeness_map
-from fakelocator_zoo.inference.images import ImageError
+from fakelocator_zoo.images.files import ImageError
+from fakelocator_zoo.transforms.degradations import degradation
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from tests.evaluation.conftest import NAMES, SIZE, save
 from tests.inference.stubs import noise
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.degradations import degradation
 from fakelocator_zoo.evaluation.evaluate import evaluate
 from fakelocator_zoo.evaluation.predictors import Prediction, TrivialPredictor, centred_gaussian
 from fakelocator_zoo.evaluation.results import Evaluation, ScoredFake
 from fakelocator_zoo.evaluation.samples import read_pairs
 from fakelocator_zoo.evaluation.sheet import contact_sheet, ranked
 from fakelocator_zoo.inference.render import heat
+from fakelocator_zoo.transforms.degradations import degradation
 
 
 def evaluation(*coss: float) -> Evaluation:

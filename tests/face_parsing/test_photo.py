@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from fakelocator_zoo import cli
 from fakelocator_zoo.face_parsing import FaceParser, save_face_parser
-from fakelocator_zoo.face_parsing.photo import ParsedPhoto, parse_photo
-from fakelocator_zoo.face_parsing.render import index_png, part_colours, parts_sheet
 from fakelocator_zoo.inference import faces
+from fakelocator_zoo.inference.parse import ParsedPhoto, parse_photo
+from fakelocator_zoo.inference.parse_render import index_png, part_colours, parts_sheet
 
 SKIN = (200, 0, 0)
 HAIR = (0, 0, 200)

@@ -11,19 +11,19 @@ import pytest
 import torch
 from PIL import Image
 
+from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask, read_scenery
+from fakelocator_zoo.data.landmarks import LANDMARK_PARTS, draw_parts, read_landmarks, read_tem
+from fakelocator_zoo.evaluation.face_parser import evaluate_face_parser
 from fakelocator_zoo.face_parsing import PARTS, FaceParser, load_face_parser
-from fakelocator_zoo.face_parsing.augmentation import augment, random_view
-from fakelocator_zoo.face_parsing.datasets import LabelledFaces, read_celebamask, read_scenery
-from fakelocator_zoo.face_parsing.evaluation import evaluate_face_parser
-from fakelocator_zoo.face_parsing.landmarks import LANDMARK_PARTS, draw_parts, read_landmarks, read_tem
 from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.face_parsing.parts import mirror_order
-from fakelocator_zoo.face_parsing.training import (
+from fakelocator_zoo.training.face_parser import (
     TrainingSettings,
     class_weights,
     parsing_loss,
     train_face_parser,
 )
+from fakelocator_zoo.training.face_parser_augmentation import augment, random_view
 
 
 def made_up_faces(count: int = 8, side: int = 64) -> LabelledFaces:
@@ -156,7 +156,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     class StopError(Exception):
         pass
 
-    from fakelocator_zoo.face_parsing import training
+    from fakelocator_zoo.training import face_parser as training
 
     keep, calls = training._checkpoint, []
 

@@ -114,8 +114,8 @@ def test_bundled_config_is_what_the_class_takes() -> None:
 @pytest.mark.data
 @pytest.mark.skipif("FAKELOCATOR_DATA" not in os.environ, reason="needs FAKELOCATOR_DATA, the folder of data sets")
 def test_measured_iou_of_the_card() -> None:
-    from fakelocator_zoo.face_parsing.datasets import read_celebamask
-    from fakelocator_zoo.face_parsing.evaluation import evaluate_face_parser
+    from fakelocator_zoo.data.face_parts import read_celebamask
+    from fakelocator_zoo.evaluation.face_parser import evaluate_face_parser
 
     data = Path(os.environ["FAKELOCATOR_DATA"]) / "faces/research/celebamask"
     faces = read_celebamask(data / "images", data / "masks", side=256, last=20)

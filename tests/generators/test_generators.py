@@ -8,14 +8,14 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from fakelocator_zoo.fakeness import fakeness_map
+from fakelocator_zoo.evaluation.metrics import centred_gaussian_map, pixel_auc
 from fakelocator_zoo.generators import synthesis
 from fakelocator_zoo.generators.adversarial import train_generator
 from fakelocator_zoo.generators.bank import BANK, load_generator, save_generator, train_bank
 from fakelocator_zoo.generators.network import Generator, noisy_decoder
-from fakelocator_zoo.generators.regions import SHAPES, off_centre_mask, random_masks, soften
 from fakelocator_zoo.generators.synthesis import make_fakes
-from fakelocator_zoo.metrics import centred_gaussian_map, pixel_auc
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
+from fakelocator_zoo.transforms.regions import SHAPES, off_centre_mask, random_masks, soften
 
 
 @pytest.mark.parametrize("name", BANK)

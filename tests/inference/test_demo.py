@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from fakelocator_zoo.fakeness import fakeness_map
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.inference.demo import PARTS, demo_photo, demo_sheet, repaint, run_demo
 from fakelocator_zoo.inference.localizer import Localizer
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from tests.inference.stubs import StubModel, noise
 
 

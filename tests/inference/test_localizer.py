@@ -10,8 +10,8 @@ from PIL import Image
 
 import fakelocator_zoo
 from fakelocator_zoo import FakeLocator
+from fakelocator_zoo.images.files import ImageError
 from fakelocator_zoo.inference import faces, localizer
-from fakelocator_zoo.inference.images import ImageError
 from fakelocator_zoo.inference.localizer import Face, Localizer
 from fakelocator_zoo.inference.tiles import Prediction
 from fakelocator_zoo.models.heads import combine_factors

@@ -1,0 +1,5 @@
+"""`python -m fakelocator_zoo.cli`."""
+
+from fakelocator_zoo.cli import main
+
+main()

@@ -1,0 +1,242 @@
+"""The command `adapt`: a folder from an unseen generator and one labelled image in, labels and an adapter out.
+
+An adapter is a fitted clustering, the options of its features and the identity of the model they came from. With
+it, `locate` takes the decision from the clusters and the map, as always, from the model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fakelocator_zoo.clustering import (
+    ContradictoryLabelsWarning,
+    NotSeparableWarning,
+    SingleSampleClustering,
+    load_clustering,
+    save_clustering,
+)
+from fakelocator_zoo.clustering.arguments import MIN_SAMPLES
+from fakelocator_zoo.clustering.embedding import Method
+from fakelocator_zoo.clustering.scatter import draw_scatter
+from fakelocator_zoo.clustering.separability import MIN_GAP
+from fakelocator_zoo.images.files import ImageError, make_folder, write_png
+from fakelocator_zoo.inference.features import Features, extract_features, model_identity
+from fakelocator_zoo.inference.localizer import Localization
+from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
+from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.models.heads import image_weight
+
+RESULTS, SCATTER, ADAPTER = "results.csv", "scatter.png", "adapter"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Adaptation:
+    """What :func:`adapt` found of N images, of which M could be read."""
+
+    paths: tuple[Path, ...]  #: (M,) those that could be read
+    clusters: SingleSampleClustering  #: fitted to the M features; ``separable_`` says whether there are labels
+    contradictions: tuple[Path, ...]  #: labelled images whose label is not their cluster's
+    failures: dict[Path, str]  #: one sentence for each image that could not be read
+
+    @property
+    def labels(self) -> list[str]:
+        """(M,) of ``"real"`` and ``"fake"``, or of empty strings where the clusters are not separable."""
+        if not self.clusters.separable_:
+            return [""] * len(self.paths)
+        return ["fake" if label else "real" for label in self.clusters.labels_]
+
+
+class Adapter:
+    """Decides photos by the clusters that an adaptation found.
+
+    Args:
+        folder: what ``fakelocator adapt`` wrote.
+        model: the one whose features were clustered.
+
+    Raises:
+        ValueError: where the folder holds no whole adapter, or one of another model.
+        ImportError: where the adapter needs openTSNE and it is not installed.
+    """
+
+    def __init__(self, folder: str | Path, model: FakeLocator) -> None:
+        self.model = model
+        self.clusters, about = load_clustering(folder)
+        if not hasattr(self.clusters, "fake_cluster_") or {"weights", "config", "crop"} - set(about):
+            raise ValueError(f"{folder} is no adapter; make one with 'fakelocator adapt'")
+        if model_identity(model) != {key: about[key] for key in ("weights", "config")}:
+            raise ValueError(
+                f"the adapter {folder} was made with other weights ({about.get('model')}) than those of this model; "
+                "adapt again, or give the model it was made with"
+            )
+        self._crop: int | None = about["crop"]
+
+    def fake_probability(self, image: np.ndarray) -> float:
+        """Of a photo (H, W, 3) uint8, in [0, 1]."""
+        device = next(self.model.parameters()).device
+        features = extract_features(self.model, [image], crop=self._crop, device=device)
+        return float(self.clusters.fake_probability(features.values)[0])
+
+    def __call__(self, result: Localization) -> Localization:
+        """The result with the decision on the whole photo by the clusters.
+
+        Where to look the map still says by the model; beside a texture stem, where maps are as bright as the decision
+        says, it is as bright as the new one says. The faces, with decisions of the model, are left out.
+        """
+        probability, fakeness_map = self.fake_probability(result.image), result.fakeness_map
+        if self.model.texture is not None:
+            decided, before = image_weight(torch.tensor([probability, result.fake_probability])).tolist()
+            fakeness_map = np.clip(fakeness_map * (decided / max(before, 1e-30)), 0, 1)
+        return dataclasses.replace(
+            result, fakeness_map=fakeness_map, fake_probability=probability, faces=(), whole_image=True
+        )
+
+
+def adapter_model(folder: str | Path) -> str | None:
+    """The name or folder of the model that an adapter was made with, as it was given then.
+
+    Raises:
+        ValueError: where the folder holds no adapter.
+    """
+    about = read_config(Path(folder)).get("about")
+    if not isinstance(about, dict):
+        raise ValueError(f"{folder} is no adapter; make one with 'fakelocator adapt'")
+    name = about.get("model")
+    return None if name is None else str(name)
+
+
+def parse_labelled(arguments: Sequence[str], folder: Path) -> dict[Path, str]:
+    """``["a.png=fake", ...]`` -> {path: "fake" or "real"}; a path may be relative to ``folder``.
+
+    Raises:
+        ValueError: for anything but IMAGE=fake and IMAGE=real, and for one image with both labels.
+        ImageError: for an image that does not exist.
+    """
+    known: dict[Path, str] = {}
+    for argument in arguments:
+        name, _, label = argument.rpartition("=")
+        if not name or label not in ("fake", "real"):
+            raise ValueError(f"--labelled takes IMAGE=fake or IMAGE=real, got {argument!r}")
+        path = next((each for each in (Path(name), folder / name) if each.is_file()), None)
+        if path is None:
+            raise ImageError(f"the labelled image {name} does not exist, here or in {folder}; check its spelling")
+        if known.setdefault(path.resolve(), label) != label:
+            raise ValueError(f"{name} is labelled both real and fake")
+    if not known:
+        raise ValueError("give the label of one image at least, as --labelled IMAGE=fake")
+    return known
+
+
+def adapt(
+    model: FakeLocator,
+    photos: Sequence[Path],
+    labelled: Mapping[Path, str],
+    out: Path,
+    *,
+    model_name: str | None = None,
+    method: Method = "tsne",
+    crop: int | None = 512,
+    seed: int = 0,
+    device: str | None = None,
+    progress: bool = False,
+) -> Adaptation:
+    """Cluster photos, name the clusters by labelled ones, and write results.csv, scatter.png and the adapter.
+
+    Where the clusters do not separate, labels and probabilities in results.csv stay empty, and there is no adapter:
+    one of an earlier run is removed. An image that cannot be read is reported, and the rest go on. Whole photos are
+    compared (their centre, see ``crop``), not faces: that a face was found in some of them would make clusters.
+
+    Args:
+        model: a FakeLocator.
+        photos: image files.
+        labelled: {resolved path: "fake" or "real"}; those that are not among ``photos`` are added to them.
+        out: folder for what is written.
+        model_name: what ``locate --adapter`` loads; None for the default model.
+        method: as in :class:`~fakelocator_zoo.SingleSampleClustering`.
+        crop: as in :func:`~fakelocator_zoo.inference.features.extract_features`.
+        seed: same seed, same labels.
+        device: None takes CUDA if there is one, else the CPU.
+        progress: show a bar on stderr.
+
+    Raises:
+        ValueError: where no labelled image can be read, or fewer than four images.
+        OSError: where ``out`` cannot be written.
+    """
+    make_folder(out)
+    everything = list(photos)
+    present = {path.resolve() for path in everything}
+    everything += [path for path in labelled if path not in present]
+    features = extract_features(model, everything, crop=crop, device=device, progress=progress)
+    rows = {everything[row].resolve(): position for position, row in enumerate(features.rows)}
+    known = {rows[path]: label for path, label in labelled.items() if path in rows}
+    if not known:
+        raise ImageError(f"no labelled image can be read: {next(iter(features.failures.values()))}")
+    if len(features.rows) < MIN_SAMPLES:
+        raise ImageError(
+            f"{len(features.rows)} images can be read, and clustering needs {MIN_SAMPLES} at least; give more of them"
+        )
+    clusters = SingleSampleClustering(method=method, random_state=seed)
+    with warnings.catch_warnings():
+        # The caller is told by what is returned.
+        warnings.simplefilter("ignore", NotSeparableWarning)
+        warnings.simplefilter("ignore", ContradictoryLabelsWarning)
+        clusters.fit(features.values, labelled_index=list(known), labelled_as=list(known.values()))  # type: ignore[arg-type]
+    found = _adaptation(everything, features, clusters)
+    write_whole(out / RESULTS, _csv(found).encode())
+    write_png(out / SCATTER, draw_scatter(clusters, found.paths, list(known)))
+    if clusters.separable_:
+        about: dict[str, Any] = {**model_identity(model), "model": model_name, "crop": crop}
+        save_clustering(clusters, out / ADAPTER, about)
+    else:
+        # One of an earlier run would not belong to these results.
+        for name in (CONFIG, WEIGHTS):
+            (out / ADAPTER / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (out / ADAPTER).rmdir()
+    return found
+
+
+def _adaptation(everything: Sequence[Path], features: Features, clusters: SingleSampleClustering) -> Adaptation:
+    paths = tuple(everything[row] for row in features.rows)
+    return Adaptation(
+        paths,
+        clusters,
+        tuple(paths[row] for row in clusters.contradictions_),
+        {everything[row]: why for row, why in features.failures.items()},
+    )
+
+
+def _csv(found: Adaptation) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "cluster", "label", "probability"))
+    probabilities = [f"{p:.6f}" if found.clusters.separable_ else "" for p in found.clusters.fake_probability_]
+    writer.writerows(
+        zip(found.paths, found.clusters.cluster_labels_.tolist(), found.labels, probabilities, strict=True)
+    )
+    return text.getvalue()
+
+
+def describe(found: Adaptation, report: Callable[[str], None]) -> None:
+    """Say in words what was found, line by line."""
+    clusters = found.clusters
+    report(
+        f"silhouette {clusters.silhouette_:.2f} in the embedding, {clusters.feature_silhouette_:.2f} in the features; "
+        f"gap {clusters.gap_:.1f} ({MIN_GAP} needed); stability {clusters.stability_:.2f}"
+    )
+    for path in found.contradictions:
+        report(f"contradiction: {path} is labelled otherwise than its cluster")
+    if clusters.separable_:
+        fake = found.labels.count("fake")
+        report(f"{fake} fake, {len(found.paths) - fake} real")
+    else:
+        report(f"not separable: {clusters.reason_}; no labels are given and no adapter is written")

@@ -1,0 +1,1 @@
+"""Changes of images: regions, fakeness maps, augmentation, degradations."""

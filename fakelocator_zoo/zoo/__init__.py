@@ -1,0 +1,1 @@
+"""Published models by name, registered with smp and timm."""
