@@ -60,7 +60,7 @@ def write_card(
         **{key: value for key, value in about.items() if value},
     )
     attention = config["attention"]
-    stem = config["texture_stem"]
+    stem = config["texture_channels"]
     facts = {
         "Encoder": f"`{config['encoder_name']}`, {config['encoder_depth']} stages",
         "Decoder upsampling": config["decoder_upsampling"],

@@ -13,7 +13,7 @@ import torch
 
 from fakelocator_zoo import FakeLocator
 
-TINY_CHANNELS = (32, 16, 16, 8, 8)
+TINY_CHANNELS = (16, 8, 8)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,12 +29,7 @@ def _seed() -> None:
 @pytest.fixture
 def tiny_model() -> FakeLocator:
     """A whole FakeLocator of a tiny real encoder, random weights, eval mode."""
-    model = FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=TINY_CHANNELS)
-    # A new model's stem says nothing yet; give it, and the statistics of normalisation, something to say.
-    for name, parameter in model.named_parameters():
-        if "texture" in name:
-            torch.nn.init.normal_(parameter, std=0.2)
-    return model.eval()
+    return FakeLocator("tu-test_resnet", decoder_channels=TINY_CHANNELS, texture_channels=4).eval()
 
 
 @pytest.fixture

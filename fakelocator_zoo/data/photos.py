@@ -78,12 +78,18 @@ class PhotoCrops(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         rng = np.random.default_rng((self.seed, self.epoch, index))
         photo = self.photos[rng.choice(len(self.photos), p=self.chances)]
-        crop = random_crop(photo, self.size, rng)
+        crop, _ = random_crop(photo, self.size, rng)
         return torch.from_numpy(crop).permute(2, 0, 1).float().div_(255)
 
 
-def random_crop(photo: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """One crop (size, size, 3) uint8 of a photo (H, W, 3) uint8 with a random history."""
+def random_crop(
+    photo: np.ndarray, size: int, rng: np.random.Generator, *, attention: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """One crop (size, size, 3) uint8 of a photo (H, W, 3) uint8 with a random history, and the same of its attention.
+
+    Args:
+        attention: (h, w) uint8 over the whole photo, of any size; the crop of it has about the scale that it has.
+    """
     shortest = min(photo.shape[:2])
     # Log-uniform: mostly reduced, as photos on the web are; sometimes a little enlarged.
     smallest = min(shortest, size * 0.8 if rng.random() < 0.1 else size)
@@ -96,13 +102,20 @@ def random_crop(photo: np.ndarray, size: int, rng: np.random.Generator) -> np.nd
     if rng.random() < 0.4:
         image = _recompress(image, rng, 60, 96)
     box = (left - x0, top - y0, min(left - x0 + side, image.width), min(top - y0 + side, image.height))
-    if rng.random() < 0.5:
+    flipped = rng.random() < 0.5
+    if flipped:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         box = (image.width - box[2], box[1], image.width - box[0], box[3])
     image = image.resize((size, size), _FILTERS[rng.integers(len(_FILTERS))], box=box)
     if rng.random() < 0.25:
         image = _recompress(image, rng, 80, 98)
-    return np.array(image)
+    if attention is not None:
+        rows, columns = (a / b for a, b in zip(attention.shape, photo.shape[:2], strict=True))
+        attended = attention[
+            int(top * rows) : int(np.ceil((top + side) * rows)), int(left * columns) : int(np.ceil((left + side) * columns))
+        ]
+        attention = np.ascontiguousarray(attended[:, ::-1] if flipped else attended)
+    return np.array(image), attention
 
 
 def _recompress(image: Image.Image, rng: np.random.Generator, low: int, high: int) -> Image.Image:

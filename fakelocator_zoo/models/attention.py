@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,9 +15,7 @@ from torch import Tensor, nn
 
 from fakelocator_zoo.models.stages import find_stages
 
-AttentionMode = Literal["multiply", "residual", "prior"]
-#: Mode ``prior``: how many times likelier a generator painted a pixel of the parts than one outside of them.
-PRIOR_ODDS = 4.0
+AttentionMode = Literal["multiply", "residual"]
 
 
 class _Call(threading.local):
@@ -43,30 +40,29 @@ class StageAttention:
         encoder: an smp or timm (``tu-``) encoder of segmentation-models-pytorch.
         stages: 1 is the first stage after the input (stride 2), and so on; none of them where it is empty; None takes
             3 or the nearest there is.
-        mode: ``multiply`` gives f * a (the paper), ``residual`` gives f * (1 + a); ``prior`` is no mode for stages.
+        mode: ``multiply`` gives f * a (the paper), ``residual`` gives f * (1 + a).
+        in_channels: planes that the encoder reads.
 
     Raises:
-        ValueError: for a stage that the encoder lacks or that no hook can reach, an unknown mode, or stages attended
-            by ``prior``.
+        ValueError: for a stage that the encoder lacks or that no hook can reach, or an unknown mode.
     """
 
     def __init__(
-        self, encoder: nn.Module, stages: Sequence[int] | None = None, mode: AttentionMode = "multiply"
+        self,
+        encoder: nn.Module,
+        stages: Sequence[int] | None = None,
+        mode: AttentionMode = "multiply",
+        in_channels: int = 3,
     ) -> None:
         if mode not in get_args(AttentionMode):
             raise ValueError(f"attention_mode {mode!r} is none of {', '.join(get_args(AttentionMode))}")
-        found = find_stages(encoder)
+        found = find_stages(encoder, in_channels)
         if stages is None:
             stages = sorted(found, key=lambda stage: abs(stage - 3))[:1]
         unknown = [stage for stage in stages if stage not in found]
         if unknown:
             raise ValueError(
                 f"attention_stages {tuple(stages)}: this encoder can be attended at stages {tuple(sorted(found))}"
-            )
-        if stages and mode == "prior":
-            raise ValueError(
-                "attention_mode 'prior' is about the probability that a texture stem gives; it needs texture_stem and "
-                "no attention_stages. Inside an encoder use 'multiply' or 'residual'"
             )
         self.stages = tuple(stages)
         self.mode = mode
@@ -124,67 +120,6 @@ def resize_attention(attention: Tensor, height: int, width: int) -> Tensor:
     if attention.shape[-2] >= height and attention.shape[-1] >= width:
         return F.adaptive_avg_pool2d(attention, (height, width))
     return F.interpolate(attention, size=(height, width), mode="bilinear", align_corners=False)
-
-
-def map_weight(attention: Tensor, mode: AttentionMode, painted: Tensor | None) -> Tensor:
-    """What fakeness maps are multiplied by: (..., H, W) in [0, 1], as are both arguments.
-
-    - ``multiply``: the attention a
-    - ``residual``: (1 + a) / 2
-    - ``prior``: what makes of P(painted) the one whose odds are :data:`PRIOR_ODDS` ^ (a - 1) times as high, as far as
-      what is painted in the image lies in the parts (:func:`share_in_parts`). Faint traces outside of them are darkened
-      to a quarter at most, and less where these are the clearest of the image; what the texture leaves no doubt about
-      stays.
-
-    Args:
-        attention: a, at the map's size.
-        painted: P(painted) by the texture stem, a factor of that map; only ``prior`` needs it.
-
-    Raises:
-        ValueError: for ``prior`` without ``painted``.
-    """
-    if mode == "multiply":
-        return attention
-    if mode == "residual":
-        return (1 + attention) / 2
-    if painted is None:
-        raise ValueError("attention_mode 'prior' weighs the probability of a texture stem, and this map has none")
-    odds = PRIOR_ODDS ** (share_in_parts(attention, painted) * (attention - 1))
-    return odds / (1 - painted + painted * odds)
-
-
-#: Both maps are smooth over more pixels than that; to weigh the image's evidence, one in so many is read each way.
-EVIDENCE_STRIDE = 4
-#: The least P(real) that counts, so that no pixel's odds are infinite.
-_LEAST_REAL = 1e-4
-
-
-def share_in_parts(attention: Tensor, painted: Tensor) -> Tensor:
-    """Probability that what was painted in an image lies in the parts: (..., 1, 1) in [0, 1].
-
-    By Bayes: beforehand it is :data:`PRIOR_ODDS` to one, and the evidence for a place is its odds of "painted".
-
-    Args:
-        attention: a, (..., H, W) in [0, 1].
-        painted: P(painted), of the same shape.
-    """
-    attention, painted = (each[..., ::EVIDENCE_STRIDE, ::EVIDENCE_STRIDE] for each in (attention, painted))
-    evidence = painted / (1 - painted).clamp(min=_LEAST_REAL)
-    inside, outside = (
-        (weight * evidence).mean(dim=(-2, -1), keepdim=True) for weight in (PRIOR_ODDS * attention, 1 - attention)
-    )
-    return inside / (inside + outside).clamp(min=torch.finfo(evidence.dtype).tiny)
-
-
-def attended_logits(logits: Tensor, attention: Tensor, mode: AttentionMode) -> Tensor:
-    """Logits of P(painted) times what :func:`map_weight` gives for it; all of one shape, attention in [0, 1].
-
-    With ``prior``, as if all that was painted lay in the parts.
-    """
-    if mode == "prior":
-        return logits + math.log(PRIOR_ODDS) * (attention - 1)
-    painted = torch.sigmoid(logits)
-    return torch.logit(painted * map_weight(attention, mode, painted), eps=1e-6)
 
 
 class PartsAttention(NamedTuple):

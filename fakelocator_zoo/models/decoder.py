@@ -1,4 +1,4 @@
-"""A U-Net decoder whose upsampling is a choice of four kinds."""
+"""A decoder with skip connections whose upsampling is a choice of four kinds."""
 
 from __future__ import annotations
 
@@ -49,21 +49,24 @@ class Upsample(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Upsample, join the skip connection, two 3 x 3 convolutions with batch normalisation."""
+    """Upsample, add the skip connection (1 x 1 projections, as in a feature pyramid), one 3 x 3 convolution."""
 
     def __init__(self, kind: DecoderUpsampling, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
         self.upsample = Upsample(kind, in_channels)
-        self.conv1 = Conv2dReLU(
-            self.upsample.out_channels + skip_channels, out_channels, kernel_size=3, padding=1, use_norm="batchnorm"
-        )
-        self.conv2 = Conv2dReLU(out_channels, out_channels, kernel_size=3, padding=1, use_norm="batchnorm")
+        self.project = nn.Conv2d(self.upsample.out_channels, out_channels, 1)
+        self.lateral = nn.Conv2d(skip_channels, out_channels, 1) if skip_channels else None
+        self.conv = Conv2dReLU(out_channels, out_channels, kernel_size=3, padding=1, use_norm="batchnorm")
 
     def forward(self, x: Tensor, height: int, width: int, skip: Tensor | None) -> Tensor:
-        x = self.upsample(x, height, width)
-        if skip is not None:
-            x = torch.cat([x, skip], dim=1)
-        return self.conv2(self.conv1(x))
+        if self.upsample.conv is None:
+            # Interpolation and a 1 x 1 convolution commute; the small map is the cheaper one to project.
+            x = self.upsample(self.project(x), height, width)
+        else:
+            x = self.project(self.upsample(x, height, width))
+        if skip is not None and self.lateral is not None:
+            x = x + self.lateral(skip)
+        return self.conv(x)
 
 
 class FakeLocatorDecoder(nn.Module):
@@ -73,7 +76,7 @@ class FakeLocatorDecoder(nn.Module):
         encoder_channels: channels of the encoder's features, strides 1, 2, 4, ... (the first is not used).
         decoder_channels: output channels of each step, deepest first; one for each stage.
         upsampling: the kind of every step.
-        texture_channels: channels of the texture features that join at stride 2 (0: none).
+        texture_channels: channels of the texture branch, which joins at stride 2; 0 for none.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ _CLOSE_PYRAMID = {
 }
 
 
-def build_encoder(name: str, depth: int, weights: str | bool | None) -> nn.Module:
-    """An smp encoder that takes RGB and gives ``depth`` stages of features.
+def build_encoder(name: str, depth: int, weights: str | bool | None, in_channels: int = 3) -> nn.Module:
+    """An smp encoder that takes ``in_channels`` planes and gives ``depth`` stages of features.
 
     Raises:
         ValueError: for an unknown name (the nearest is suggested) and for a network without a pyramid.
@@ -40,7 +40,7 @@ def build_encoder(name: str, depth: int, weights: str | bool | None) -> nn.Modul
         raise ValueError(f"unknown encoder {name!r}{prefixed or _suggest(name, get_encoder_names(), '')}")
     options: dict[str, Any] = {"strict_img_size": False} if timm_name.startswith("swin") else {}
     try:
-        return get_encoder(name, in_channels=3, depth=depth, weights=weights, **options)
+        return get_encoder(name, in_channels=in_channels, depth=depth, weights=weights, **options)
     except (ValueError, RuntimeError, AttributeError) as error:
         if weights is not None or not name.startswith("tu-"):
             raise

@@ -26,40 +26,38 @@ from fakelocator_zoo.models.attention import (
 )
 from fakelocator_zoo.models.decoder import DecoderUpsampling, FakeLocatorDecoder
 from fakelocator_zoo.models.encoder import build_encoder, encoder_normalisation
-from fakelocator_zoo.models.heads import (
-    TEXTURE_STATISTICS,
-    ClassificationHead,
-    FakenessHead,
-    amount_of_area,
-    combine_factors,
-    texture_statistics,
-)
-from fakelocator_zoo.models.output import Encoding, FakeLocatorOutput
-from fakelocator_zoo.models.texture import TextureOutput, TextureStem, painted_probability
+from fakelocator_zoo.models.heads import ClassificationHead, MapHead
+from fakelocator_zoo.models.output import DenseOutput, FakeLocatorOutput
+from fakelocator_zoo.models.residual import INPUT_CHANNELS, InputKind, check_images, check_input, input_planes
+from fakelocator_zoo.models.texture import TextureBranch
 
 
 class FakeLocator(SegmentationModel):
-    """Encoder, texture stem, attention, decoder, map head and classification head in one smp model.
+    """Encoder, attention, decoder, map head and classification head in one smp model.
+
+    The paper's plain network is ``input="rgb", encoder_depth=5, decoder_channels=(256, 128, 64, 32, 16),
+    texture_channels=None, map_window=0``.
 
     Args:
         encoder_name: any smp encoder, or ``tu-`` and any timm model with a feature pyramid.
-        encoder_depth: number of encoder stages used, 3 to 5.
+        encoder_depth: number of encoder stages used, 2 to 5; 3 ends at stride 8.
         encoder_weights: as in smp: ``"imagenet"`` downloads, None starts at random.
+        input: what the encoder reads: ``residual`` (six planes of the neighbouring-pixel residual), ``rgb``, ``both``.
         decoder_channels: channels of each upsampling step, deepest first, one for each stage.
         decoder_upsampling: ``transposed``, ``nearest``, ``bilinear`` or ``pixel_shuffle``.
-        texture_stem: channels of the texture stem; None gives the paper's plain network.
-        attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none. Beside a
-            texture stem the fakeness map is multiplied by it, and the decision looks there first.
-        attention_stages: encoder stages (1 = stride 2) that the map is multiplied into; None takes stage 3
-            (the nearest where the encoder lacks it), or none beside a texture stem.
-        attention_mode: ``multiply`` (the paper); ``residual``: 1 + a in the encoder, (1 + a) / 2 on the map, so that
-            what lies outside the parts is still seen; or ``prior``, on the map of a texture stem alone: the odds of
-            "painted" are down to a quarter outside the parts, unless the clearest traces lie there.
+        texture_channels: channels of the texture branch, a skip connection at stride 2; None for none.
+        map_window: side in pixels of the box over which the logits of P(fake) are averaged; 0 for none.
+        attention: face parts or groups (``("hair", "mouth")``, ``"face"``) to attend to; None for none.
+        attention_stages: encoder stages (1 = stride 2) that the attention is multiplied into; None takes stage 3, or
+            the nearest that the encoder has.
+        attention_mode: ``multiply`` gives f * a (the paper), ``residual`` gives f * (1 + a).
         attention_temperature: below 1 sharpens the parser's map towards 0 and 1, above 1 softens it towards 0.5.
         face_parser: a :class:`~fakelocator_zoo.face_parsing.FaceParser`, its name or its config, or what
             ``as_face_parser`` returns; only used with ``attention``. None takes the bundled one.
-        image_mean, image_std: the encoder's normalisation; None takes the encoder's own.
-        dropout: on the pooled feature before the classification head of a model without texture stem.
+        image_mean, image_std: normalisation of RGB; None takes the encoder's own.
+        dropout: of the classification head.
+        temperature: the logits are divided by it (calibration); fitted on validation images.
+        threshold: fake probability from which on an image is called fake; fitted on validation photos.
         in_channels, classes: smp's arguments; 3 and 1 are the only values.
 
     Raises:
@@ -71,69 +69,81 @@ class FakeLocator(SegmentationModel):
     def __init__(
         self,
         encoder_name: str = "tu-mobilenetv4_conv_small",
-        encoder_depth: int = 5,
-        encoder_weights: str | bool | None = "imagenet",
-        decoder_channels: Sequence[int] = (256, 128, 64, 32, 16),
+        encoder_depth: int = 3,
+        encoder_weights: str | bool | None = None,
+        input: InputKind = "residual",
+        decoder_channels: Sequence[int] = (64, 32, 16),
         decoder_upsampling: DecoderUpsampling = "bilinear",
-        texture_stem: int | None = 32,
+        texture_channels: int | None = 32,
+        map_window: int = 28,
         attention: str | Sequence[str] | None = None,
         attention_stages: Sequence[int] | None = None,
-        attention_mode: AttentionMode = "multiply",
+        attention_mode: AttentionMode | None = None,
         attention_temperature: float = 1.0,
         face_parser: nn.Module | str | Mapping[str, Any] | None = None,
         image_mean: Sequence[float] | None = None,
         image_std: Sequence[float] | None = None,
         dropout: float = 0.2,
+        temperature: float = 1.0,
+        threshold: float = 0.5,
         in_channels: int = 3,
         classes: int = 1,
     ) -> None:
         super().__init__()
         if in_channels != 3 or classes != 1:
             raise ValueError("a FakeLocator reads RGB (in_channels=3) and predicts one fakeness map (classes=1)")
-        if not 3 <= encoder_depth <= 5:
-            raise ValueError(f"encoder_depth must be 3, 4 or 5, got {encoder_depth}")
+        if not 2 <= encoder_depth <= 5:
+            raise ValueError(f"encoder_depth must be 2, 3, 4 or 5, got {encoder_depth}")
+        if not temperature > 0 or not 0 < threshold < 1 or not attention_temperature > 0:
+            raise ValueError(
+                "temperature and attention_temperature must be more than 0 and threshold between 0 and 1, got "
+                f"{temperature}, {attention_temperature} and {threshold}"
+            )
+        if attention is None and (attention_mode or attention_stages or face_parser is not None):
+            raise ValueError(
+                "attention_mode, attention_stages and face_parser belong to attention, which is None; name the parts"
+            )
+        check_input(input)
         self.name = f"fakelocator-{encoder_name}"
-        self.encoder = build_encoder(encoder_name, encoder_depth, encoder_weights)
+        self.input = input
+        self.encoder = build_encoder(encoder_name, encoder_depth, encoder_weights, INPUT_CHANNELS[input])
         mean, std = encoder_normalisation(encoder_name)
         image_mean, image_std = tuple(image_mean or mean), tuple(image_std or std)
         self.register_buffer("image_mean", torch.tensor(image_mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("image_std", torch.tensor(image_std).view(1, 3, 1, 1), persistent=False)
 
         channels: list[int] = list(self.encoder.out_channels)  # type: ignore[arg-type]
-        self.texture: TextureStem | None = None
-        self.texture_projection: nn.Conv2d | None = None
-        if texture_stem is not None:
-            self.texture = TextureStem(texture_stem)
-            self.texture_projection = nn.Conv2d(texture_stem // 4, 3, 1, bias=False)
-        self.decoder = FakeLocatorDecoder(channels, decoder_channels, decoder_upsampling, texture_stem or 0)
-        self.segmentation_head = FakenessHead(decoder_channels[-1])
-        self.classification_head = ClassificationHead(channels[-1], TEXTURE_STATISTICS if texture_stem else 0, dropout)
+        self.texture = None if texture_channels is None else TextureBranch(texture_channels)
+        skip = 0 if self.texture is None else self.texture.out_channels
+        self.decoder = FakeLocatorDecoder(channels, decoder_channels, decoder_upsampling, skip)
+        self.segmentation_head = MapHead(decoder_channels[-1], skip, map_window)
+        self.evidence_stride = int(self.encoder.output_stride)  # type: ignore[arg-type]
+        self.classification_head = ClassificationHead(channels[-1], self.evidence_stride, dropout)
+        self.temperature, self.threshold = float(temperature), float(threshold)
 
-        if attention_stages is None and texture_stem is not None:
-            attention_stages = ()
-        self._stage_attention = StageAttention(self.encoder, attention_stages, attention_mode)
-        if not attention_temperature > 0:
-            raise ValueError(f"attention_temperature must be more than 0, got {attention_temperature}")
         self.attention_temperature = float(attention_temperature)
         self.attention_parts: tuple[str, ...] | None = None
         self.face_parser: nn.Module | None = None
+        self._stage_attention = StageAttention(
+            self.encoder, attention_stages, attention_mode or "multiply", INPUT_CHANNELS[input]
+        )
         if attention is not None:
             self.face_parser = resolve_face_parser(face_parser)
             self.attention_parts = resolve_parts(attention, self.face_parser.parts)  # type: ignore[arg-type]
-        elif face_parser is not None:
-            raise ValueError("face_parser is given but attention is None; name the parts to attend to")
         self.initialize()
         self._config = {
             "encoder_name": encoder_name,
             "encoder_depth": encoder_depth,
             # The weights file holds the encoder; loading must never fetch another one.
             "encoder_weights": None,
+            "input": input,
             "decoder_channels": list(decoder_channels),
             "decoder_upsampling": decoder_upsampling,
-            "texture_stem": texture_stem,
+            "texture_channels": texture_channels,
+            "map_window": map_window,
             "attention": None if self.attention_parts is None else list(self.attention_parts),
-            "attention_stages": list(self._stage_attention.stages),
-            "attention_mode": attention_mode,
+            "attention_stages": None if attention is None else list(self._stage_attention.stages),
+            "attention_mode": None if attention is None else self._stage_attention.mode,
             "attention_temperature": self.attention_temperature,
             "image_mean": list(image_mean),
             "image_std": list(image_std),
@@ -147,38 +157,31 @@ class FakeLocator(SegmentationModel):
         Raises:
             ValueError: where the face parser is a foreign one, which no configuration can rebuild.
         """
+        config = {**self._config, "temperature": self.temperature, "threshold": self.threshold}
         if self.face_parser is None:
-            return dict(self._config)
+            return config
         parser_config = getattr(self.face_parser, "config", None)
         if parser_config is None:
             raise ValueError(
                 f"the face parser {type(self.face_parser).__name__} has no config, so this model cannot be saved; "
                 "build it with a FaceParser, or save with attention=None and pass the parser's map when calling"
             )
-        return {**self._config, "face_parser": dict(parser_config)}
-
-    @property
-    def attention_mode(self) -> AttentionMode:
-        """How the map is multiplied in, as the argument of the same name says."""
-        return self._stage_attention.mode
+        return {**config, "face_parser": dict(parser_config)}
 
     def initialize(self) -> None:
         """Initialise decoder and heads; a new model starts with a nearly empty map."""
         super().initialize()
-        nn.init.constant_(self.segmentation_head.conv.bias, -2.0)  # type: ignore[arg-type]
-        if self.texture_projection is not None:
-            # The encoder starts on plain RGB, so that pretrained weights see what they were trained on.
-            nn.init.zeros_(self.texture_projection.weight)
+        self.segmentation_head.reset_bias()
 
     def train(self, mode: bool = True) -> FakeLocator:
-        """As in smp; the face parser stays frozen in eval mode."""
+        """As in smp; the face parser stays in eval mode."""
         super().train(mode)
         if self.face_parser is not None:
             self.face_parser.eval()
         return self
 
     def forward(self, images: Tensor, attention: Tensor | None = None) -> FakeLocatorOutput:
-        """Locate what a generator painted.
+        """Predict the fakeness map and the decision.
 
         Args:
             images: (B, 3, H, W) float in [0, 1], any H and W.
@@ -188,64 +191,42 @@ class FakeLocator(SegmentationModel):
         Raises:
             ValueError: for images or attention of another shape, dtype or range.
         """
-        padded, texture, features, attention, face_found = self.encode_stages(images, attention)
-        height, width = images.shape[-2:]
-        logits = self._classify(features[-1], texture, attention, height, width)
-        decoded = self.decoder(features, None if texture is None else texture.features)
-        change = self.segmentation_head(decoded)
-        if texture is None:
-            change = change[..., :height, :width]
-            return FakeLocatorOutput(change, logits, attention, None, change, face_found)
-        change = amount_of_area(change, padded)[..., :height, :width]
-        painted = painted_probability(texture.logits)
-        painted = F.interpolate(painted, size=padded.shape[-2:], mode="bilinear", align_corners=False)
-        texture_map = painted[..., :height, :width]
-        fakeness_map = combine_factors(logits.softmax(dim=1)[:, 1], texture_map, change, attention, self.attention_mode)
-        return FakeLocatorOutput(fakeness_map, logits, attention, texture_map, change, face_found)
+        attention, face_found = self._attended(images, attention)
+        dense = self._dense(images, attention)
+        logits = self.decide(dense)
+        p_fake = torch.sigmoid(dense.p_fake_logits)
+        return FakeLocatorOutput(
+            p_fake * dense.magnitude,
+            logits,
+            logits.softmax(dim=1)[:, 1],
+            p_fake,
+            dense.magnitude,
+            attention,
+            face_found,
+        )
+
+    def dense(self, images: Tensor, attention: Tensor | None = None) -> DenseOutput:
+        """The maps of :meth:`forward` before the decision; arguments and errors are the same.
+
+        Maps of tiles whose origins are multiples of ``evidence_stride`` can be stitched and given to :meth:`decide`.
+        """
+        return self._dense(images, self._attended(images, attention)[0])
+
+    def decide(self, dense: DenseOutput) -> Tensor:
+        """Logits (B, 2), real and fake, divided by the temperature."""
+        return self.classification_head(dense.evidence, dense.confidence, dense.p_fake_logits) / self.temperature
+
+    def encode(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
+        """Features (B, C) of the images: the evidence that the decision pools, averaged by its confidence."""
+        dense = self.dense(images, attention)
+        return self.classification_head.pool(dense.evidence, dense.confidence)
 
     def attend(self, images: Tensor) -> PartsAttention | None:
         """The face parser's map of images (B, 3, H, W), to be kept and given to later calls; None without a parser."""
         if self.face_parser is None or self.attention_parts is None:
             return None
-        _check_images(images)
+        check_images(images)
         return parts_attention(self.face_parser, images, self.attention_parts, self.attention_temperature)
-
-    def encode(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
-        """The encoder's deepest feature, averaged over the image: (B, 3, H, W) -> (B, C)."""
-        return _pool(self.encode_stages(images, attention).features[-1])
-
-    def classify(self, images: Tensor, attention: Tensor | None = None) -> Tensor:
-        """Logits (B, 2), real and fake, without the cost of the decoder; beside a texture stem without the encoder's.
-
-        Arguments and errors are those of :meth:`forward`.
-        """
-        height, width = images.shape[-2:]
-        if self.texture is None:
-            features = self.encode_stages(images, attention).features
-            return self._classify(features[-1], None, None, height, width)
-        attention, _ = self._attended(images, attention)
-        return self._classify(None, self.texture(self._padded(images)), attention, height, width)
-
-    def encode_stages(self, images: Tensor, attention: Tensor | None = None) -> Encoding:
-        """Every stage of the encoder and the texture stem, without decoder and heads.
-
-        Arguments and errors are those of :meth:`forward`.
-        """
-        attention, face_found = self._attended(images, attention)
-        padded = self._padded(images)
-        x = (padded - self.image_mean) / self.image_std
-        texture = None
-        if self.texture is not None:
-            assert self.texture_projection is not None
-            texture = self.texture(padded)
-            x = x + self.texture_projection(F.pixel_shuffle(texture.features, 2))
-        applied = attention
-        if attention is not None and padded.shape != images.shape:
-            # Features cover the padding as well; the map of the image alone would be stretched over it.
-            applied = self._padded(resize_attention(attention, *images.shape[-2:]))
-        with self._stage_attention.applied(applied):
-            features = self.encoder(x)
-        return Encoding(padded, texture, features, attention, face_found)
 
     @torch.inference_mode()
     def predict(self, x: Tensor, attention: Tensor | None = None) -> FakeLocatorOutput:
@@ -257,32 +238,29 @@ class FakeLocator(SegmentationModel):
         finally:
             self.train(training)
 
-    def _padded(self, images: Tensor) -> Tensor:
-        stride = int(self.encoder.output_stride)  # type: ignore[arg-type]
-        pad = (0, -images.shape[-1] % stride, 0, -images.shape[-2] % stride)
-        return F.pad(images, pad, mode="replicate") if any(pad) else images
+    def _dense(self, images: Tensor, attention: Tensor | None) -> DenseOutput:
+        height, width = images.shape[-2:]
+        stride = self.evidence_stride
+        pad = (0, -width % stride, 0, -height % stride)
+        padded = F.pad(images, pad, mode="replicate") if any(pad) else images
+        if attention is not None and any(pad):
+            # Features cover the padding as well; the map of the image alone would be stretched over it.
+            attention = F.pad(resize_attention(attention, height, width), pad, mode="replicate")
+        planes = input_planes(padded, self.input, self.image_mean, self.image_std)
+        with self._stage_attention.applied(attention):
+            features = self.encoder(planes)
+        texture = None if self.texture is None else self.texture(padded)
+        p_fake_logits, magnitude = self.segmentation_head(self.decoder(features, texture), texture)
+        evidence, confidence = self.classification_head.maps(features[-1])
+        return DenseOutput(p_fake_logits[..., :height, :width], magnitude[..., :height, :width], evidence, confidence)
 
     def _attended(self, images: Tensor, attention: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """The attention that the caller gave, or the parser's, and whether it found a face."""
-        _check_images(images)
+        check_images(images)
         if attention is not None:
             check_attention(attention, images.shape[0])  # len() would fix the batch size of an export
             return attention, None
         return self.attend(images) or (None, None)
-
-    def texture_statistics(self, logits: Tensor, attention: Tensor | None, height: int, width: int) -> Tensor:
-        """What the decision reads of a stem's logits for padded images of H x W pixels: (B, S)."""
-        # Without the padding, which is no photo.
-        logits = logits[..., : (height + 1) // 2, : (width + 1) // 2]
-        return texture_statistics(logits, attention, self.attention_mode)
-
-    def _classify(
-        self, deepest: Tensor | None, texture: TextureOutput | None, attention: Tensor | None, height: int, width: int
-    ) -> Tensor:
-        statistics = None
-        if texture is not None:
-            statistics = self.texture_statistics(texture.logits, attention, height, width)
-        return self.classification_head(None if deepest is None else _pool(deepest), statistics)
 
     # Files: see fakelocator_zoo.hub, which these call.
 
@@ -304,15 +282,3 @@ class FakeLocator(SegmentationModel):
         from fakelocator_zoo.hub import push
 
         return push(self, repo_id, **options)
-
-
-def _pool(feature: Tensor) -> Tensor:
-    return feature.mean(dim=(2, 3))
-
-
-def _check_images(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-        raise ValueError(
-            f"images must be float (B, 3, H, W) in [0, 1], got {str(images.dtype).removeprefix('torch.')} "
-            f"{tuple(images.shape)}"
-        )

@@ -1,4 +1,4 @@
-"""What a FakeLocator gives: of its encoder, and as a whole."""
+"""What a FakeLocator returns."""
 
 from __future__ import annotations
 
@@ -6,30 +6,25 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from fakelocator_zoo.models.texture import TextureOutput
 
-#: From this fake probability on an image is called fake.
-DECISION_THRESHOLD = 0.5
+class DenseOutput(NamedTuple):
+    """The maps of images (B, 3, H, W) before the decision; maps of tiles can be stitched."""
+
+    p_fake_logits: Tensor  #: (B, 1, H, W), logit of P(fake) of each pixel
+    magnitude: Tensor  #: (B, 1, H, W) in [0, 1], |real - fake| to expect of a fake pixel
+    evidence: Tensor  #: (B, C, h, w), features that the decision pools; h = ceil(H / stride)
+    confidence: Tensor  #: (B, 1, h, w), logit of the weight of each place in that pooling
 
 
 class FakeLocatorOutput(NamedTuple):
-    """What :class:`~fakelocator_zoo.FakeLocator` says of images (B, 3, H, W)."""
+    """What :class:`~fakelocator_zoo.FakeLocator` predicts for images (B, 3, H, W)."""
 
-    fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1]: what to expect of |real - fake| at each pixel
-    logits: Tensor  #: (B, 2): real, fake
-    attention: Tensor | None  #: (B, 1, h, w) in [0, 1], the map that was multiplied in
-    texture_map: Tensor | None  #: (B, 1, H, W) in [0, 1], P(painted) by the texture stem alone
-    change: Tensor  #: (B, 1, H, W) in [0, 1], how much a pixel was changed if it was painted
-    #: (B,) bool, whether the face parser found a face; where it did not, attention is 1 everywhere. None where no
-    #: parser ran: the model has no attention, or the caller gave the map.
-    face_found: Tensor | None = None
-
-
-class Encoding(NamedTuple):
-    """What the encoder saw in images (B, 3, H, W)."""
-
-    padded: Tensor  #: the images, padded below and on the right to a multiple of the encoder's stride
-    texture: TextureOutput | None  #: of the texture stem, of the padded images
-    features: list[Tensor]  #: the padded images as the encoder got them, then each stage's feature, deepest last
-    attention: Tensor | None  #: (B, 1, h, w) in [0, 1]
-    face_found: Tensor | None  #: (B,) bool, see :class:`FakeLocatorOutput`
+    fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1], expected |real - fake|: ``p_fake * magnitude``
+    logits: Tensor  #: (B, 2), real and fake, divided by the model's temperature
+    fake_probability: Tensor  #: (B,) in [0, 1], softmax of the logits
+    p_fake: Tensor  #: (B, 1, H, W) in [0, 1], probability that a generator made the pixel
+    magnitude: Tensor  #: (B, 1, H, W) in [0, 1], |real - fake| to expect of a fake pixel
+    attention: Tensor | None  #: (B, 1, h, w) in [0, 1], the map that encoder features were multiplied by
+    #: (B,) bool, whether the face parser found a face; without one attention is 1 everywhere. None where no parser
+    #: ran: the model has none, or the caller gave the attention.
+    face_found: Tensor | None

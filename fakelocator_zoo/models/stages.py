@@ -17,7 +17,7 @@ class Stage(NamedTuple):
     consumers: tuple[nn.Module, ...]
 
 
-def find_stages(encoder: nn.Module) -> dict[int, Stage]:
+def find_stages(encoder: nn.Module, in_channels: int = 3) -> dict[int, Stage]:
     """The stages whose feature can be changed while the encoder runs: {1: stride 2, 2: stride 4, ...}.
 
     Names differ between families and even versions; which module returned the very tensor that the encoder
@@ -40,7 +40,9 @@ def find_stages(encoder: nn.Module) -> dict[int, Stage]:
     parameter = next(encoder.parameters())
     try:
         with torch.no_grad():
-            features = encoder.eval()(torch.zeros(1, 3, 128, 160, dtype=parameter.dtype, device=parameter.device))
+            features = encoder.eval()(
+                torch.zeros(1, in_channels, 128, 160, dtype=parameter.dtype, device=parameter.device)
+            )
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ValueError(
             f"this encoder does not run at 128 x 160 pixels ({str(error).splitlines()[0]}), so it is made for one "

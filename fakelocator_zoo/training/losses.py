@@ -1,4 +1,4 @@
-"""Losses: L1 or L2 on the grey map, cross-entropy on the decision, and the texture stem's own map."""
+"""Losses: L1 or L2 on the grey map, cross-entropy on P(fake) and on the decision."""
 
 from __future__ import annotations
 
@@ -7,63 +7,58 @@ from typing import Literal, get_args
 import torch.nn.functional as F
 from torch import Tensor
 
-from fakelocator_zoo.models.output import FakeLocatorOutput
+from fakelocator_zoo.models.output import DenseOutput
 
 MapLoss = Literal["l1", "l2"]
 
 
 def map_loss(predicted: Tensor, true: Tensor, kind: MapLoss = "l1") -> Tensor:
-    """Mean |difference| (l1) or squared difference (l2) of maps (B, 1, H, W): the paper's loss.
+    """|difference| (l1) or squared difference (l2) of maps (B, 1, H, W), elementwise: the paper's loss.
 
     The map is an intensity, not a segmentation: hence neither Dice nor Focal.
     """
     if kind == "l1":
-        return F.l1_loss(predicted, true)
+        return (predicted - true).abs()
     if kind == "l2":
-        return F.mse_loss(predicted, true)
+        return (predicted - true).square()
     raise ValueError(f"map loss {kind!r} is none of {', '.join(get_args(MapLoss))}")
 
 
 def fakelocator_losses(
-    output: FakeLocatorOutput,
+    dense: DenseOutput,
+    logits: Tensor,
     fakeness_map: Tensor,
     mask: Tensor,
+    known: Tensor,
     label: Tensor,
     *,
-    change: Tensor,
-    known: Tensor,
     kind: MapLoss = "l1",
     map_weight: float = 1.0,
     map_scale: float = 1.0,
+    p_fake_weight: float = 1.0,
     classification_weight: float = 1.0,
-    texture_weight: float = 1.0,
 ) -> dict[str, Tensor]:
     """The weighted parts of the training loss, and their sum as ``loss``.
 
     Args:
-        output: of the model for images (B, 3, H, W).
+        dense, logits: predictions for images (B, 3, H, W).
         fakeness_map: true |real - fake|, (B, 1, H, W) in [0, 1].
-        mask: how much of each pixel the generator painted, (B, 1, H, W) in [0, 1]; the texture map's target.
+        mask: how much of each pixel the generator made, (B, 1, H, W) in [0, 1]; the target of P(fake).
+        known: (B, 1, 1, 1), 1 where the two maps are known, 0 for an image that teaches the decision alone.
         label: (B,) integers, 0 real, 1 fake.
-        change: how much a pixel is changed if it is painted, (B, 1, H, W) in [0, 1]; the target of the decoder
-            beside a texture stem.
-        known: where ``change`` is known, (B, 1, H, W) in [0, 1].
         kind: ``l1`` or ``l2``.
-        map_scale: both maps are multiplied by this inside the map loss. The true map is small (0.02 to
-            0.07 inside a painted region), so unscaled it teaches "nothing anywhere" for a long time.
+        map_scale: both maps are multiplied by this inside the map loss. The true map is small (0.02 to 0.07 inside a
+            fake region), so unscaled it teaches "nothing anywhere" for a long time.
     """
-    if output.texture_map is None:
-        predicted, true = output.fakeness_map.float(), fakeness_map
-    else:
-        # Each factor of the map has its own truth: the texture map the mask, the decoder's amount the change
-        # wherever it is known. What is real has an amount as well, or the decoder would call it what it likes.
-        predicted, true = known * output.change.float(), known * change
+    p_logits = dense.p_fake_logits.float()
+    product = p_logits.sigmoid() * dense.magnitude.float()
+    per_pixel = map_weight * map_loss(map_scale * product, map_scale * fakeness_map, kind)
+    p_fake = p_fake_weight * F.binary_cross_entropy_with_logits(p_logits, mask, reduction="none")
+    count = known.sum().clamp(min=1)
     parts = {
-        "map": map_weight * map_loss(map_scale * predicted, map_scale * true, kind),
-        "classification": classification_weight * F.cross_entropy(output.logits.float(), label),
+        "map": (known * per_pixel).mean(dim=(1, 2, 3)).sum() / count,
+        "p_fake": (known * p_fake).mean(dim=(1, 2, 3)).sum() / count,
+        "classification": classification_weight * F.cross_entropy(logits.float(), label),
     }
-    if output.texture_map is not None:
-        texture = output.texture_map.float().clamp(1e-6, 1 - 1e-6)
-        parts["texture"] = texture_weight * F.binary_cross_entropy(texture, mask)
     parts["loss"] = sum(parts.values())  # type: ignore[assignment]
     return parts

@@ -2,126 +2,156 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fakelocator_zoo.generators.bank import BANK
 
 
-@dataclass(frozen=True)
-class DataRecipe:
-    """Where real photos, pairs, or a data set are; paths are relative to the ``--data`` folder."""
+class _Section(BaseModel):
+    """Unknown keys are errors; a run cannot change its recipe."""
 
-    photos: tuple[str, ...] = ()  #: folders of real photos, from which generators make the fakes
-    balanced: bool = False  #: crops come from each folder of photos equally often, not from each photo
-    #: Folders of more real photos, of anything, that the stem's head alone learns from; in its phase crops come from
-    #: each folder, of ``photos`` and of these, equally often.
-    texture_head_photos: tuple[str, ...] = ()
-    pairs_real: str | None = None  #: a folder of real images ...
-    pairs_fake: str | None = None  #: ... and their manipulated versions under the same names
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PairSource(_Section):
+    """Fakes of one generator with the real image of each; paths are relative to the data folder."""
+
+    real: str  #: folder of real images
+    fake: str  #: folder of fakes of the same size, matched by file name without suffix
+    pattern: list[str] = ["*"]  #: the fakes taken, as shell patterns of names without suffix
+    #: A real called NAME + real_suffix belongs to every fake whose name starts with NAME; empty: names are equal.
+    real_suffix: str = ""
+    weight: float = Field(default=1.0, ge=0)  #: how often it is drawn, relative to the other sources
+
+
+class DataRecipe(_Section):
+    """Real photos, fakes of trained generators, or a data set."""
+
+    photos: dict[str, float] = {}  #: folder of real photos: how often it is drawn, relative to the others
+    pairs: dict[str, PairSource] = {}  #: generator: its pairs
+    whole: dict[str, str] = {}  #: generator: folder of images that it made as a whole
     dataset: str | None = None  #: a data set as ``fakelocator data check`` shows it
     layout: str | None = None  #: of the data set; None recognises it
-    methods: tuple[str, ...] = ()  #: of the data set; none takes all
+    methods: list[str] = []  #: of the data set; none takes all
     split: str | None = None  #: of the data set, such as train, validated on its val; None takes all of it
     compression: str | None = None  #: of FaceForensics++
-    frames_per_video: int = 8  #: of the data set, evenly spaced
-    size: int = 128  #: side of the training crops in pixels
-    #: of each folder of photos or of the pairs, the last by name, or of a data set's people: never trained on
-    validation_share: float = 0.1
+    frames_per_video: int = Field(default=8, ge=1)  #: of the data set, evenly spaced
+    size: int = Field(default=128, ge=32)  #: side of the training crops in pixels
+
+    @model_validator(mode="after")
+    def _check(self) -> DataRecipe:
+        if not self.photos and not self.pairs and self.dataset is None:
+            raise ValueError("needs photos, pairs or dataset")
+        for name in ("layout", "methods", "split", "compression"):
+            if getattr(self, name) and self.dataset is None:
+                raise ValueError(f"{name} belongs to dataset, which is not given")
+        if self.size % 2:
+            raise ValueError("size must be even")
+        return self
 
 
-@dataclass(frozen=True)
-class GeneratorRecipe:
-    """The bank that makes fakes from photos; not used with pairs."""
+class ValidationRecipe(_Section):
+    """What is kept out of training: settings, checkpoint, temperature and threshold are chosen on it."""
 
-    names: tuple[str, ...] = ()  #: of the bank; empty takes all
-    steps: int = 1200  #: training of each generator that the bank's folder lacks
-    other_content: float = 0.3  #: chance that a region shows another image's content
-    other_colour: float = 0.3  #: chance of changed colours
-    latent_edit: float = 0.3  #: chance of a changed latent
-    refilter: float = 0.3  #: chance of one more random filter on what was painted
-    residual: float = 0.25  #: chance that the generator's change is added to the photo
-    weight_noise: float = 0.0  #: chance of noise on the decoder's weights
-    two_generators: float = 0.0  #: chance that two generators paint, and the fake is a mean of theirs
-    sharpness: float = 0.0  #: chance that what was painted is sharpened or blurred
-    faint: float = 0.0  #: chance that only a share of the change is made, a quarter at least
+    generators: list[str] = []  #: names of ``data.pairs`` and ``data.whole``
+    photos: list[str] = []  #: shell patterns of photos, relative to the data folder
+    every: int = Field(default=500, ge=1)  #: optimiser steps between two validations
+    images: int = Field(default=24, ge=1)  #: of each generator, and twice as many photos
+    side: int = Field(default=256, ge=64)  #: longest side in pixels, except for the threshold
+    false_alarms: float = Field(default=0.01, gt=0, lt=1)  #: share of validation photos above the threshold
+
+
+class FakesRecipe(_Section):
+    """Where the fakes of a batch come from, and how the bank makes them from photos."""
+
+    bank_share: float = Field(default=0.6, ge=0)  #: of the fakes, made from photos by the bank
+    pairs_share: float = Field(default=0.25, ge=0)  #: of the fakes, by generators of ``data.pairs``
+    whole_share: float = Field(default=0.15, ge=0)  #: of the fakes, from ``data.whole``; no map target
+    bank: list[str] = []  #: generators of the bank; empty takes all
+    bank_steps: int = Field(default=1200, ge=1)  #: training of each generator that the bank's folder lacks
+    other_content: float = Field(default=0.15, ge=0, le=1)  #: chance that a region shows another image's content
+    other_colour: float = Field(default=0.1, ge=0, le=1)  #: chance of changed colours
+    latent_edit: float = Field(default=0.3, ge=0, le=1)  #: chance of a changed latent
+    refilter: float = Field(default=0.2, ge=0, le=1)  #: chance of one more random filter on what was painted
+    residual: float = Field(default=0.25, ge=0, le=1)  #: chance that the generator's change is added to the photo
+    weight_noise: float = Field(default=0.7, ge=0, le=1)  #: chance of noise on the decoder's weights
+    two_generators: float = Field(default=0.3, ge=0, le=1)  #: chance that a fake is a mean of two generators
+    sharpness: float = Field(default=0.5, ge=0, le=1)  #: chance that what was painted is sharpened or blurred
+    faint: float = Field(default=0.5, ge=0, le=1)  #: chance that the change is blended with alpha < 1
+
+    @model_validator(mode="after")
+    def _check(self) -> FakesRecipe:
+        unknown = [name for name in self.bank if name not in BANK]
+        if unknown:
+            close = difflib.get_close_matches(unknown[0], BANK, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the bank has {', '.join(BANK)}"
+            raise ValueError(f"unknown generator {unknown[0]!r}; {hint}")
+        return self
 
     @property
-    def chances(self) -> dict[str, Any]:
+    def chances(self) -> dict[str, float]:
         """The keyword arguments of :func:`~fakelocator_zoo.generators.synthesis.make_fakes`."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("names", "steps")}
+        return self.model_dump(exclude={"bank_share", "pairs_share", "whole_share", "bank", "bank_steps"})
 
 
-@dataclass(frozen=True)
-class LossRecipe:
+class LossRecipe(_Section):
     """See :func:`fakelocator_zoo.training.losses.fakelocator_losses`."""
 
-    kind: str = "l1"
-    map_weight: float = 1.0
-    map_scale: float = 1.0
-    classification_weight: float = 1.0
-    texture_weight: float = 1.0
+    kind: Literal["l1", "l2"] = "l2"
+    map_weight: float = Field(default=1.0, ge=0)
+    map_scale: float = Field(default=10.0, gt=0)
+    p_fake_weight: float = Field(default=1.0, ge=0)
+    classification_weight: float = Field(default=0.5, ge=0)
 
 
-@dataclass(frozen=True)
-class OptimisationRecipe:
+class OptimisationRecipe(_Section):
     """Steps, batches and learning rates."""
 
-    steps: int = 2000  #: of the whole network
-    texture_steps: int = 0  #: of the texture stem alone, before the others
-    #: Of the stem's head alone, after ``texture_steps``: it starts anew, on features that stay as they are.
-    texture_head_steps: int = 0
-    #: What the stem's logits are multiplied by in the end: the attention's prior weighs less against surer ones.
-    texture_gain: float = 1.0
-    freeze_texture: bool = False  #: keep the stem as the first phase, or ``texture_from``, left it
-    texture_size: int = 0  #: side of the crops of photos while the stem is trained alone; 0 takes data.size
-    batch_size: int = 16  #: images; half real, half fake
-    steps_per_epoch: int = 100  #: a checkpoint, a line in the log and a sheet of maps come after each
-    learning_rate: float = 1e-3
-    texture_learning_rate: float = 3e-3
-    weight_decay: float = 0.01
+    steps: int = Field(default=4000, ge=1)
+    batch_size: int = Field(default=16, ge=2)  #: images; half real, half fake
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, gt=0)  #: largest norm of the gradient
 
-    @property
-    def stem_steps(self) -> int:
-        """Steps in which nothing but the texture stem is trained."""
-        return self.texture_steps + self.texture_head_steps
-
-    def phase(self, step: int) -> Literal["texture", "texture_head", "network"]:
-        """What is trained at optimiser step ``step``: the texture stem, its head on frozen features, or all of it."""
-        if step < self.texture_steps:
-            return "texture"
-        return "texture_head" if step < self.stem_steps else "network"
+    @model_validator(mode="after")
+    def _check(self) -> OptimisationRecipe:
+        if self.batch_size % 2:
+            raise ValueError("batch_size must be even: half real, half fake")
+        return self
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(_Section):
     """Everything that a training run needs besides the data itself."""
 
-    model: dict[str, Any] = field(default_factory=dict)  #: keyword arguments of FakeLocator
-    data: DataRecipe = DataRecipe()
-    generators: GeneratorRecipe = GeneratorRecipe()
+    model: dict[str, Any] = {}  #: keyword arguments of FakeLocator
+    data: DataRecipe
+    validation: ValidationRecipe = ValidationRecipe()
+    fakes: FakesRecipe = FakesRecipe()
     loss: LossRecipe = LossRecipe()
     optimisation: OptimisationRecipe = OptimisationRecipe()
-    partial_augmentation: float = 1.0  #: strength of the change of real images, 0 to 1
-    texture_augmentation: float = 0.0  #: the same in the phase of the texture stem alone
-    #: The same in the phase of the stem's head, all over the images, and none of it adds detail.
-    texture_head_augmentation: float = 0.0
-    decision_augmentation: float = 0.0  #: the same where the decision is fitted and its 0.5 is set, at the end
-    decision_crops: int = 64  #: photos in each of two sizes that the decision is fitted to
-    false_alarms: float = 0.01  #: share of the held-out photos, changed so, that the 0.5 may call fake
-    degradation: float = 0.0  #: share of the images, real and fake alike, that are compressed, blurred or noisy
-    texture_from: str | None = None  #: a model, as ``from_pretrained`` takes it, whose texture stem to start from
-    #: Models whose texture stems teach this one: it learns their mean, of what the images were before degradation.
-    texture_teachers: tuple[str, ...] = ()
-    seed: int = 0
-    card: dict[str, Any] = field(default_factory=dict)  #: licence, data and description for the model card
+    partial_augmentation: float = Field(default=1.0, ge=0, le=1)  #: strength of the change of real images
+    degradation: float = Field(default=0.3, ge=0, le=1)  #: share of real and fake images degraded alike
+    seed: int = Field(default=0, ge=0)
+    card: dict[str, Any] = {}  #: license, data and description for the model card
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON-like values, such as :func:`parse_recipe` takes."""
-        return dataclasses.asdict(self)
+    @model_validator(mode="after")
+    def _check(self) -> Recipe:
+        known = [*self.data.pairs, *self.data.whole]
+        for name in self.validation.generators:
+            if name not in known:
+                raise ValueError(
+                    f"validation.generators: {name!r} is no generator of data.pairs or data.whole"
+                    f" ({', '.join(known) or 'there are none'})"
+                )
+        both = sorted(set(self.data.pairs) & set(self.data.whole))
+        if both:
+            raise ValueError(f"{both[0]!r} is in data.pairs and in data.whole; give each generator one name")
+        return self
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -129,7 +159,7 @@ def load_recipe(path: str | Path) -> Recipe:
 
     Raises:
         FileNotFoundError: where there is no such file.
-        ValueError: for YAML errors, unknown keys (the nearest is suggested) and values of a wrong type.
+        ValueError: for YAML errors, unknown keys (the nearest is suggested) and values of a wrong type or range.
     """
     path = Path(path)
     if not path.is_file():
@@ -140,105 +170,30 @@ def load_recipe(path: str | Path) -> Recipe:
         raise ValueError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from error
     try:
         return parse_recipe(values or {})
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(f"recipe {path}: {error}") from error
 
 
-def parse_recipe(values: dict[str, Any]) -> Recipe:
+def parse_recipe(values: Any) -> Recipe:
     """A recipe from nested dictionaries; see :func:`load_recipe` for the errors."""
-    recipe: Recipe = _parse(Recipe, values, "")
-    data = recipe.data
-    if sum(map(bool, (data.photos, data.pairs_real, data.dataset))) != 1:
-        raise ValueError("data needs either photos, or pairs_real with pairs_fake, or dataset")
-    if bool(data.pairs_real) != bool(data.pairs_fake):
-        raise ValueError("data.pairs_real and data.pairs_fake come together")
-    for name in ("layout", "methods", "split", "compression"):
-        if getattr(data, name) and not data.dataset:
-            raise ValueError(f"data.{name} belongs to data.dataset, which is not given")
-    if data.frames_per_video < 1:
-        raise ValueError("data.frames_per_video must be at least 1")
-    if not 0 < data.validation_share < 1:
-        raise ValueError("data.validation_share must lie between 0 and 1")
-    if recipe.optimisation.batch_size < 2 or recipe.optimisation.batch_size % 2:
-        raise ValueError("optimisation.batch_size must be even: half real, half fake")
-    if data.size < 32 or data.size % 2:
-        raise ValueError("data.size must be even and at least 32")
-    if data.balanced and not data.photos:
-        raise ValueError("data.balanced belongs to data.photos, which is not given")
-    optimisation = recipe.optimisation
-    if data.texture_head_photos:
-        if not data.photos:
-            raise ValueError("data.texture_head_photos come beside data.photos, which is not given")
-        if not optimisation.texture_head_steps:
-            raise ValueError("data.texture_head_photos belong to optimisation.texture_head_steps, and there are none")
-    if recipe.texture_teachers and not optimisation.stem_steps:
-        raise ValueError("texture_teachers teach in the phase of the stem alone: set optimisation.texture_steps")
-    if optimisation.texture_gain <= 0:
-        raise ValueError(f"optimisation.texture_gain must be more than 0, got {optimisation.texture_gain}")
-    if optimisation.texture_gain != 1 and not optimisation.stem_steps:
-        raise ValueError("optimisation.texture_gain belongs to texture_steps or texture_head_steps, and there are none")
-    if optimisation.texture_size:
-        if optimisation.texture_size < 32 or optimisation.texture_size % 2:
-            raise ValueError("optimisation.texture_size must be even and at least 32, or 0 for data.size")
-        if not data.photos:
-            raise ValueError("optimisation.texture_size belongs to data.photos, which is not given")
-        if optimisation.stem_steps % optimisation.steps_per_epoch:
-            raise ValueError(
-                "optimisation.texture_steps and texture_head_steps must make a multiple of steps_per_epoch: crops "
-                "change their size (texture_size) between epochs alone"
-            )
-    if data.texture_head_photos and any(
-        steps % optimisation.steps_per_epoch for steps in (optimisation.texture_steps, optimisation.texture_head_steps)
-    ):
-        raise ValueError(
-            "optimisation.texture_steps and texture_head_steps must be multiples of steps_per_epoch: "
-            "data.texture_head_photos come and go between epochs alone"
-        )
-    for name in (
-        "partial_augmentation",
-        "texture_augmentation",
-        "texture_head_augmentation",
-        "degradation",
-        "decision_augmentation",
-        "false_alarms",
-    ):
-        if not 0 <= getattr(recipe, name) <= 1:
-            raise ValueError(f"{name} must lie in [0, 1], got {getattr(recipe, name)}")
-    return recipe
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise ValueError("; ".join(_sentence(each) for each in error.errors(include_url=False))) from None
 
 
-def _parse(kind: Any, values: Any, where: str) -> Any:
-    if not isinstance(values, dict):
-        raise ValueError(f"{where or 'it'} must be a mapping, got {type(values).__name__}")
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    parsed: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in fields:
-            close = difflib.get_close_matches(str(key), fields, n=1)
-            raise ValueError(f"unknown key {where + str(key)!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
-        default = fields[key].default
-        parsed[key] = _convert(value, default, where + str(key))
-    return kind(**parsed)
-
-
-def _convert(value: Any, default: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(default):
-        return _parse(type(default), value, where + ".")
-    if default is dataclasses.MISSING:  # model and card: free mappings
-        if not isinstance(value, dict):
-            raise ValueError(f"{where} must be a mapping, got {type(value).__name__}")
-        return value
-    if isinstance(default, tuple):
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise ValueError(f"{where} must be a list of names")
-        return tuple(value)
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if value is None and default is None:
-        return None
-    expected = str if default is None else type(default)
-    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        if isinstance(default, float) and isinstance(value, str):
-            raise ValueError(f"{where} must be a number; YAML reads {value!r} as text, write 1.0e-3 for 1e-3")
-        raise ValueError(f"{where} must be {expected.__name__}, got {value!r}")
-    return value
+def _sentence(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "it"
+    if error["type"] == "extra_forbidden":
+        section: Any = Recipe
+        for part in error["loc"][:-1]:
+            field = getattr(section, "model_fields", {}).get(part)
+            section = field.annotation if field is not None else None
+        close = difflib.get_close_matches(str(error["loc"][-1]), list(getattr(section, "model_fields", {})), n=1)
+        return f"unknown key {where!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+    if error["type"] == "float_type" and isinstance(error["input"], str):
+        return f"{where} must be a number; YAML reads {error['input']!r} as text, write 1.0e-3 for 1e-3"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {message[:1].lower() + message[1:]}" + (
+        f", got {error['input']!r}" if error["type"] != "value_error" else ""
+    )

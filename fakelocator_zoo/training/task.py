@@ -1,4 +1,4 @@
-"""The loss of one training batch, for any loop: what is made fake, what is augmented, what is compared."""
+"""One training batch, for any loop: what is made fake, what is augmented, what is compared."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fakelocator_zoo.data.pairs import PairSample
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.generators.synthesis import make_fakes
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.models.texture import TextureStem
+from fakelocator_zoo.training.crops import Kind, TrainingItems
 from fakelocator_zoo.training.losses import fakelocator_losses
 from fakelocator_zoo.training.recipe import Recipe
 from fakelocator_zoo.transforms.augmentation import PartialAugmentation, SharedDegradation, real_augmentation
-
-#: Beside what teachers say, who know more of generators never seen than the masks of a bank do.
-TRUTH_WEIGHT = 0.5
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
+from fakelocator_zoo.transforms.regions import random_masks
 
 
 class TrainingBatch(NamedTuple):
@@ -27,11 +24,10 @@ class TrainingBatch(NamedTuple):
 
     images: Tensor  #: (B, 3, H, W) in [0, 1]
     fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1]
-    mask: Tensor  #: (B, 1, H, W) in [0, 1], how much of a pixel was painted
+    mask: Tensor  #: (B, 1, H, W) in [0, 1], how much of a pixel a generator made
+    known: Tensor  #: (B, 1, 1, 1), 1 where the maps are known, 0 for images made as a whole
     label: Tensor  #: (B,) 0 real, 1 fake
-    change: Tensor  #: (B, 1, H, W) in [0, 1], how much a pixel is changed if it is painted
-    known: Tensor  #: (B, 1, H, W) in [0, 1], where ``change`` is known
-    taught: Tensor | None = None  #: (B, 1, H, W), logits of the teachers; None without any
+    attention: Tensor | None  #: (B, 1, h, w) in [0, 1], None for a model without attention
 
 
 class FakeLocatorTask(nn.Module):
@@ -39,149 +35,65 @@ class FakeLocatorTask(nn.Module):
 
     Args:
         model: the network that is trained.
-        recipe: loss, phases and augmentation.
-        generators: what makes fakes from photos; may be empty when only pairs are given.
-        teachers: texture stems whose mean logits the model's own learns while it is trained alone, beside the truth.
-            They see images before they are degraded alike: so it learns to see in degraded ones what is still there.
+        recipe: loss and augmentation.
+        generators: the bank, which makes fakes from photos; empty where no item asks for it.
     """
 
-    def __init__(
-        self,
-        model: FakeLocator,
-        recipe: Recipe,
-        generators: Sequence[Generator] = (),
-        teachers: Sequence[TextureStem] = (),
-    ) -> None:
+    def __init__(self, model: FakeLocator, recipe: Recipe, generators: Sequence[Generator] = ()) -> None:
         super().__init__()
-        if recipe.optimisation.stem_steps and model.texture is None:
-            raise ValueError("optimisation.texture_steps trains the texture stem, but the model has none")
         self.model = model
         self.recipe = recipe
         self.generators = nn.ModuleList(generators)
-        self.teachers = nn.ModuleList(teachers).requires_grad_(False)
         self.augmentation = PartialAugmentation(real_augmentation(recipe.partial_augmentation))
-        self.texture_augmentation = PartialAugmentation(real_augmentation(recipe.texture_augmentation))
-        softened = real_augmentation(recipe.texture_head_augmentation, detail=False)
-        self.texture_head_augmentation = PartialAugmentation(softened, regional=0, spliced=0)
         self.degradation = SharedDegradation(recipe.degradation)
 
-    def make_batch(self, data: Tensor | PairSample, step: int) -> TrainingBatch:
-        """Real crops (B, 3, H, W) of which the second half becomes fake, or pairs that are used as they are.
-
-        ``step`` decides how strongly the real images are augmented; in eval mode no image is changed.
-        """
-        if isinstance(data, Tensor):
-            half = data.shape[0] // 2
-            real, source = data[:half], data[half:]
-            made = make_fakes(source, list(self.generators), **self.recipe.generators.chances)  # type: ignore[arg-type]
-            fake, mask, fakeness, change = made
-            known = torch.ones_like(mask)
-        else:
-            real, fake, fakeness = data.real, data.fake, data.fakeness_map
-            mask = (fakeness > 1.5 / 255).float()  # more than rounding
-            change, known = fakeness, mask
-        label = torch.cat([torch.zeros(len(real)), torch.ones(len(fake))]).long().to(real.device)
-        empty = torch.zeros(len(real), 1, *real.shape[-2:], device=real.device)
-        images = torch.cat([real, fake])
-        strength, augmentation = self._augmentation(step)
-        if strength > 0:
-            images = augmentation(images, label)
-        truths = [torch.cat([empty, each]) for each in (fakeness, mask, change, known)]
-        if self.teachers and self.recipe.optimisation.phase(step) != "network" and self.training:
-            truths.append(self._taught(images))
-        images, truth = self.degradation(images, torch.cat(truths, dim=1))
-        fakeness, mask, change, known, *taught = truth.split(1, dim=1)
-        return TrainingBatch(images, fakeness, mask, label, change, known, *taught)
-
-    def _augmentation(self, step: int) -> tuple[float, PartialAugmentation]:
-        """Its strength, and that of the phase that optimiser step ``step`` is in."""
-        recipe = self.recipe
-        return {
-            "texture": (recipe.texture_augmentation, self.texture_augmentation),
-            "texture_head": (recipe.texture_head_augmentation, self.texture_head_augmentation),
-            "network": (recipe.partial_augmentation, self.augmentation),
-        }[recipe.optimisation.phase(step)]
-
-    def train(self, mode: bool = True) -> FakeLocatorTask:
-        """As in torch; teachers stay in eval mode."""
-        super().train(mode)
-        self.teachers.eval()
-        return self
-
     @torch.no_grad()
-    def _taught(self, images: Tensor) -> Tensor:
-        logits = torch.stack([teacher(images).logits for teacher in self.teachers]).mean(dim=0)
-        return F.interpolate(logits, size=images.shape[-2:], mode="nearest")
+    def make_batch(self, items: TrainingItems) -> TrainingBatch:
+        """Items of :class:`~fakelocator_zoo.training.crops.TrainingCrops`, collated -> a batch, reals first.
 
-    def training_losses(self, batch: TrainingBatch, step: int) -> dict[str, Tensor]:
-        """The parts of the loss and their sum ``loss`` at optimiser step ``step``.
-
-        For the first ``texture_steps`` only the texture stem runs, for ``texture_head_steps`` its features are frozen;
-        afterwards all of it may be.
+        In eval mode no image is augmented or degraded.
         """
-        stem = self.model.texture
-        if stem is not None:
-            self._enter_phase(stem, step)
-        if stem is not None and self.recipe.optimisation.phase(step) != "network":
-            logits = stem(batch.images).logits
-            size = logits.shape[-2:]
-            truth = F.binary_cross_entropy_with_logits(logits, F.interpolate(batch.mask, size=size, mode="area"))
-            if batch.taught is None:
-                return {"texture": truth, "loss": truth}
-            taught = teaching_loss(logits, F.interpolate(batch.taught, size=size, mode="area"))
-            return {"texture": truth, "taught": taught, "loss": TRUTH_WEIGHT * truth + taught}
-        return self.losses(batch)
-
-    def _enter_phase(self, stem: TextureStem, step: int) -> None:
-        """Let only that part of the stem learn which does at optimiser step ``step``."""
-        options = self.recipe.optimisation
-        phase = options.phase(step)
-        if phase == "texture":
-            return
-        if phase == "texture_head":
-            _freeze(stem)
-            stem.head.requires_grad_(True)
-            if step == options.texture_steps:
-                # A head that has seen the fakes for longer fits them better, and those of other generators worse.
-                stem.head.apply(_start_anew)
-        elif options.freeze_texture:
-            _freeze(stem)
-        elif options.texture_head_steps:
-            stem.requires_grad_(True).train()
+        order = (items.kind != Kind.REAL).long().argsort(stable=True)
+        real, fake, mask, kind, attention = (each[order] for each in items)
+        truth = torch.zeros_like(mask)
+        bank = kind == Kind.BANK
+        if bool(bank.any()):
+            made = make_fakes(real[bank], list(self.generators), **self.recipe.fakes.chances)  # type: ignore[arg-type]
+            fake[bank], mask[bank], truth[bank] = made.fake, made.mask, made.fakeness_map
+        pair = kind == Kind.PAIR
+        if bool(pair.any()):
+            regions = random_masks(int(pair.sum()), *real.shape[-2:], device=real.device)
+            blended = real[pair] + regions * (fake[pair] - real[pair])
+            fake[pair], mask[pair] = (blended * 255).round() / 255, regions
+        compared = pair | (kind == Kind.GIVEN)
+        if bool(compared.any()):
+            # Compression changes every pixel a little; outside the mask no generator did.
+            truth[compared] = fakeness_map(real[compared], fake[compared]) * (mask[compared] > 0)
+        label = (kind != Kind.REAL).long()
+        images = torch.where((label == 0).view(-1, 1, 1, 1), real, fake)
+        if self.recipe.partial_augmentation > 0:
+            images = self.augmentation(images, label)
+        images, maps = self.degradation(images, torch.cat([truth, mask], dim=1))
+        known = (kind != Kind.WHOLE).float().view(-1, 1, 1, 1)
+        attended = None if self.model.face_parser is None else attention
+        truth, mask = maps.split(1, dim=1)
+        return TrainingBatch(images, truth, mask, known, label, attended)
 
     def losses(self, batch: TrainingBatch) -> dict[str, Tensor]:
-        """The parts of the whole network's loss and their sum ``loss``."""
+        """The parts of the loss and their sum ``loss``."""
         options = self.recipe.loss
+        images = batch.images.contiguous(memory_format=torch.channels_last)
+        dense = self.model.dense(images, batch.attention)
         return fakelocator_losses(
-            self.model(batch.images),
+            dense,
+            self.model.decide(dense),
             batch.fakeness_map,
             batch.mask,
+            batch.known,
             batch.label,
-            change=batch.change,
-            known=batch.known,
-            kind=options.kind,  # type: ignore[arg-type]
+            kind=options.kind,
             map_weight=options.map_weight,
             map_scale=options.map_scale,
+            p_fake_weight=options.p_fake_weight,
             classification_weight=options.classification_weight,
-            texture_weight=options.texture_weight,
         )
-
-
-def _start_anew(layer: nn.Module) -> None:
-    if isinstance(layer, nn.Conv2d):
-        layer.reset_parameters()
-
-
-def _freeze(stem: TextureStem) -> None:
-    """It keeps its weights and its batch statistics."""
-    stem.requires_grad_(False).eval()
-
-
-def teaching_loss(logits: Tensor, taught: Tensor) -> Tensor:
-    """How far logits (B, 1, h, w) are from those of the teachers: cross-entropy, and a little of their square distance.
-
-    The former hardly sees how sure a teacher is once it is sure, and the decision compares just that; beyond 8 it is
-    of no interest.
-    """
-    distance = (logits.clamp(-8, 8) - taught.clamp(-8, 8)).square().mean()
-    return F.binary_cross_entropy_with_logits(logits, torch.sigmoid(taught)) + 0.03 * distance

@@ -1,0 +1,258 @@
+"""Training items: a random crop each, real or fake, in the shares that a recipe asks for."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from fakelocator_zoo.data.index_crops import IndexCrops
+from fakelocator_zoo.data.pairs import crop_alike
+from fakelocator_zoo.data.photos import random_crop
+from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.images.folders import list_images
+from fakelocator_zoo.training.recipe import PairSource, Recipe
+
+#: Attention is kept at this stride of the crop; encoder stages that it is multiplied into are no finer.
+ATTENTION_STRIDE = 4
+#: Larger photos are reduced to this side when they are read, for memory.
+MAX_SIDE = 1024
+
+
+class Kind(IntEnum):
+    """What an item is."""
+
+    REAL = 0
+    BANK = 1  #: a real crop of which the bank makes a fake
+    PAIR = 2  #: a crop of a real image and its fake, of which a random region is taken
+    WHOLE = 3  #: a crop of an image that a generator made as a whole
+    GIVEN = 4  #: a crop of a real image and its fake with the true mask
+
+
+class TrainingItem(NamedTuple):
+    """One crop of S x S pixels; what a kind does not need is zero."""
+
+    real: Tensor  #: (3, S, S) in [0, 1]
+    fake: Tensor  #: (3, S, S) in [0, 1]
+    mask: Tensor  #: (1, S, S) in [0, 1], how much of a pixel a generator made
+    kind: int  #: of :class:`Kind`
+    attention: Tensor  #: (1, s, s) in [0, 1], s = S / 4; 1 everywhere without a face parser
+
+
+class TrainingItems(NamedTuple):
+    """A batch of :class:`TrainingItem`, each field with a first dimension more."""
+
+    real: Tensor
+    fake: Tensor
+    mask: Tensor
+    kind: Tensor
+    attention: Tensor
+
+
+class Source(NamedTuple):
+    """Images of one origin in memory."""
+
+    name: str
+    weight: float  #: how often it is drawn, relative to the others of its kind
+    images: list[np.ndarray]  #: (H, W, 3) uint8 RGB
+    fakes: list[np.ndarray]  #: of the same sizes; empty for images without partners
+    attention: list[np.ndarray]  #: (h, w) uint8 of each image, empty without a face parser
+
+
+#: Maps images (H, W, 3) uint8 to attention (h, w) uint8, 255 is 1.
+Attend = Callable[[np.ndarray], np.ndarray]
+
+
+def match_source(data: Path, source: PairSource) -> list[tuple[Path, Path]]:
+    """Real and fake file of each pair of a source.
+
+    Raises:
+        FileNotFoundError: where a folder is missing or empty.
+        ValueError: where nothing matches.
+    """
+    reals = {path.stem.removesuffix(source.real_suffix): path for path in list_images([data / source.real])}
+    pairs = []
+    for fake in list_images([data / source.fake]):
+        if not any(fnmatch.fnmatch(fake.stem, pattern) for pattern in source.pattern):
+            continue
+        if source.real_suffix:
+            owner = max((name for name in reals if fake.stem.startswith(name)), key=len, default=None)
+        else:
+            owner = fake.stem if fake.stem in reals else None
+        if owner is not None:
+            pairs.append((reals[owner], fake))
+    if not pairs:
+        raise ValueError(f"no fake of {data / source.fake} has a real image in {data / source.real}")
+    return pairs
+
+
+def read_photos(
+    data: Path, folders: Mapping[str, float], held_out: Sequence[str], attend: Attend | None = None
+) -> list[Source]:
+    """The photos of each folder, less those that a pattern of ``held_out`` (relative to ``data``) names."""
+    sources = []
+    for folder, weight in folders.items():
+        paths = [p for p in list_images([data / folder]) if not _matches(p.relative_to(data), held_out)]
+        if not paths:
+            raise ValueError(f"every photo of {data / folder} is held out for validation: nothing to train on")
+        images = [read_reduced(path) for path in paths]
+        sources.append(Source(folder, weight, images, [], [attend(i) for i in images] if attend else []))
+    return sources
+
+
+def read_pairs(
+    data: Path, pairs: Mapping[str, PairSource], held_out: Sequence[str], attend: Attend | None = None
+) -> list[Source]:
+    """The pairs of each generator that is not held out, by file names.
+
+    Raises:
+        ValueError: where the images of a pair have different sizes.
+    """
+    sources = []
+    for name, source in pairs.items():
+        if name in held_out:
+            continue
+        images, fakes = [], []
+        for real, fake in match_source(data, source):
+            images.append(read_image(real))
+            fakes.append(read_image(fake))
+            if images[-1].shape != fakes[-1].shape:
+                raise ValueError(f"{real} and {fake} have different sizes; a pair must have one size")
+        sources.append(Source(name, source.weight, images, fakes, [attend(i) for i in images] if attend else []))
+    return sources
+
+
+def read_reduced(path: Path) -> np.ndarray:
+    """The photo, at most :data:`MAX_SIDE` pixels wide and high."""
+    image = Image.fromarray(read_image(path))
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+class TrainingCrops(Dataset[TrainingItem]):
+    """Items of which those with even index are real and those with odd index fake.
+
+    Args:
+        recipe: shares of the kinds, crop size, seed.
+        photos: of :func:`read_photos`; real items, and what the bank makes fakes from.
+        pairs: of :func:`read_pairs`; their real images are real items as well.
+        whole: of :func:`read_photos`: images that generators made.
+        dataset: crops of a data set, whose masks are known.
+        length: items an epoch; item ``i`` of epoch ``e`` depends on (seed, e, i) alone, whatever the workers.
+
+    Raises:
+        ValueError: where a share has nothing to draw from.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        length: int,
+        *,
+        photos: Sequence[Source] = (),
+        pairs: Sequence[Source] = (),
+        whole: Sequence[Source] = (),
+        dataset: IndexCrops | None = None,
+    ) -> None:
+        self.size, self.seed, self.length, self.epoch = recipe.data.size, recipe.seed, length, 0
+        self.photos, self.pairs, self.whole, self.dataset = list(photos), list(pairs), list(whole), dataset
+        fakes = recipe.fakes
+        shares = {
+            Kind.BANK: fakes.bank_share if photos else 0.0,
+            Kind.PAIR: fakes.pairs_share if pairs else 0.0,
+            Kind.WHOLE: fakes.whole_share if whole else 0.0,
+        }
+        if dataset is not None:
+            shares = {Kind.GIVEN: 1.0}
+        total = sum(shares.values())
+        if not total:
+            raise ValueError("no fakes to train on: give photos for the bank, pairs, or a data set")
+        self.kinds, self.shares = list(shares), [share / total for share in shares.values()]
+        # Real items: photos, and real images of pairs as often as their fakes come, so that no origin names the fake.
+        pair_share = shares.get(Kind.PAIR, 0.0) / total
+        self.reals = [(s, (1 - pair_share) * w) for s, w in _normalised(self.photos)]
+        self.reals += [(s, (pair_share if photos else 1.0) * w) for s, w in _normalised(self.pairs)]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> TrainingItem:
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        if self.dataset is not None:
+            self.dataset.epoch = self.epoch
+            sample = self.dataset[index]
+            kind = Kind.GIVEN if index % 2 else Kind.REAL
+            # A grey level and a half is more than rounding.
+            return self._item(sample.real, sample.fake, (sample.fakeness_map > 1.5 / 255).float(), kind)
+        kind = self.kinds[rng.choice(len(self.kinds), p=self.shares)] if index % 2 else Kind.REAL
+        if kind == Kind.PAIR:
+            source, place = _draw(_normalised(self.pairs), rng)
+            return self._pair(source, place, rng)
+        pool = _normalised(self.whole) if kind == Kind.WHOLE else self.reals
+        if kind == Kind.BANK:
+            pool = _normalised(self.photos)
+        source, place = _draw(pool, rng)
+        if source.fakes:
+            return self._pair(source, place, rng, Kind.REAL)
+        attention = source.attention[place] if source.attention else None
+        crop, attended = random_crop(source.images[place], self.size, rng, attention=attention)
+        image = _tensor(crop)
+        empty = torch.zeros_like(image)
+        real, fake = (empty, image) if kind == Kind.WHOLE else (image, empty)
+        mask = torch.full_like(image[:1], float(kind == Kind.WHOLE))
+        return self._item(real, fake, mask, kind, attended)
+
+    def _pair(self, source: Source, place: int, rng: np.random.Generator, kind: Kind = Kind.PAIR) -> TrainingItem:
+        images = [source.images[place], source.fakes[place]]
+        if source.attention:
+            images.append(_resize(source.attention[place], images[0].shape[:2]))
+        real, fake, *attended = crop_alike(images, self.size, rng)
+        crops = _tensor(np.ascontiguousarray(real)), _tensor(np.ascontiguousarray(fake))
+        attention = _resize(np.ascontiguousarray(attended[0]), (self._side, self._side)) if attended else None
+        return self._item(*crops, torch.zeros_like(crops[0][:1]), kind, attention)
+
+    @property
+    def _side(self) -> int:
+        return self.size // ATTENTION_STRIDE
+
+    def _item(
+        self, real: Tensor, fake: Tensor, mask: Tensor, kind: Kind, attention: np.ndarray | None = None
+    ) -> TrainingItem:
+        attended = torch.ones(1, self._side, self._side)
+        if attention is not None:
+            attended = torch.from_numpy(_resize(attention, (self._side, self._side)))[None].float() / 255
+        return TrainingItem(real, fake, mask, int(kind), attended)
+
+
+def _normalised(sources: Sequence[Source]) -> list[tuple[Source, float]]:
+    total = sum(source.weight for source in sources)
+    return [(source, source.weight / total) for source in sources]
+
+
+def _draw(pool: Sequence[tuple[Source, float]], rng: np.random.Generator) -> tuple[Source, int]:
+    """A source by its weight, then one of its images."""
+    weights = np.array([weight for _, weight in pool])
+    source = pool[rng.choice(len(pool), p=weights / weights.sum())][0]
+    return source, int(rng.integers(len(source.images)))
+
+
+def _matches(path: Path, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(path.as_posix(), pattern) for pattern in patterns)
+
+
+def _tensor(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1).float().div_(255)
+
+
+def _resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if values.shape == size:
+        return values
+    return np.asarray(Image.fromarray(values).resize(size[::-1], Image.Resampling.BILINEAR))

@@ -1,0 +1,131 @@
+"""The Lightning module over :class:`FakeLocatorTask`, and the callbacks of a run."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from torchvision.utils import make_grid, save_image
+
+from fakelocator_zoo.training.crops import TrainingItems
+from fakelocator_zoo.training.task import FakeLocatorTask
+from fakelocator_zoo.training.validation import ValidationImage, total_score, validate
+
+#: In the sample sheets maps are shown this much brighter; a map value of 0.15 is then white.
+MAP_GAIN = 1 / 0.15
+
+
+class FakeLocatorModule(lightning.LightningModule):
+    """Trains a :class:`FakeLocatorTask`.
+
+    Random numbers of step n come from (seed, n), crops from (seed, epoch, index): a run that was killed and resumed
+    from its last checkpoint ends with the weights of a run that was not.
+    """
+
+    def __init__(self, task: FakeLocatorTask) -> None:
+        super().__init__()
+        self.task = task
+
+    def training_step(self, items: TrainingItems, batch_index: int) -> Tensor:
+        """One optimiser step."""
+        torch.manual_seed((self.task.recipe.seed + 1) * 1_000_003 + self.global_step)
+        start = time.perf_counter()
+        batch = self.task.make_batch(items)
+        making = time.perf_counter() - start
+        losses = self.task.losses(batch)
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, on_epoch=True, on_step=False)
+        self.log("train/making_seconds", making, on_epoch=True, on_step=False)
+        self.log("loss", losses["loss"].detach(), prog_bar=True, logger=False)
+        return losses["loss"]
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with linear warm-up over a tenth of the steps, then a cosine to zero."""
+        options = self.task.recipe.optimisation
+        parameters = [p for p in self.task.model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, options.steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class EpochOfCrops(Callback):
+    """Tells the data set which epoch it is in, so that every epoch has its own crops, resumed or not."""
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        trainer.train_dataloader.dataset.epoch = trainer.current_epoch  # type: ignore[union-attr]
+
+
+class Validation(Callback):
+    """Scores the model on the validation images after every epoch and logs ``val/score``."""
+
+    def __init__(self, images: Sequence[ValidationImage]) -> None:
+        self.images = images
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        assert isinstance(module, FakeLocatorModule)
+        model = module.task.model
+        scores = validate(model, self.images)
+        module.train()
+        figures = {f"val/{g}/{k}": v for g, each in scores.items() for k, v in each._asdict().items() if v == v}
+        module.log_dict({"val/score": total_score(scores) if scores else 0.0, **figures})
+
+
+class Clock(Callback):
+    """Logs the share of a step's time in which the network waits for data and fakes: ``train/waiting``."""
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self.ended, self.waited, self.total = time.perf_counter(), 0.0, 0.0
+
+    def on_train_batch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: Any) -> None:
+        self.waited += time.perf_counter() - self.ended
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: Any) -> None:
+        now = time.perf_counter()
+        self.total += now - self.ended
+        self.ended = now
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        module.log("train/waiting_for_crops", self.waited / max(self.total, 1e-9))
+        module.log("train/step_seconds", self.total / max(1, trainer.num_training_batches))
+
+
+class SampleSheet(Callback):
+    """Writes ``samples/epoch-NNN.png`` after every epoch: validation fakes, their true and their predicted maps."""
+
+    def __init__(self, images: Sequence[ValidationImage], folder: Path, rows: int = 8) -> None:
+        fakes = [item for item in images if item.truth is not None]
+        self.items = fakes[:: max(1, len(fakes) // rows)][:rows]
+        self.folder = folder
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        assert isinstance(module, FakeLocatorModule)
+        if not self.items or not trainer.is_global_zero:
+            return
+        tiles = []
+        for item in self.items:
+            image = torch.from_numpy(item.image).permute(2, 0, 1).float()[None].to(module.device) / 255
+            output = module.task.model.predict(image)
+            assert item.truth is not None
+            true = torch.from_numpy(item.truth)[None, None].to(image) * MAP_GAIN
+            maps = (true, output.fakeness_map.float() * MAP_GAIN, output.p_fake.float())
+            row = torch.cat([image, *(each.clamp(0, 1).expand_as(image) for each in maps)])
+            tiles.append(torch.nn.functional.interpolate(row, size=(192, 192), mode="area"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"epoch-{trainer.current_epoch:03d}.png"
+        temporary = path.with_suffix(f".{os.getpid()}.tmp.png")
+        save_image(make_grid(torch.cat(tiles), nrow=4, padding=4, pad_value=1.0), temporary)
+        temporary.replace(path)
+
+
+def _cosine(step: int, steps: int, warm_up: float = 0.1) -> float:
+    first = max(1, int(steps * warm_up))
+    if step < first:
+        return (step + 1) / first
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - first) / max(1, steps - first))))

@@ -1,0 +1,235 @@
+"""Validation on generators and photos held out by name: score, temperature and threshold."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_expit
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.images.folders import list_images
+from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.crops import match_source
+from fakelocator_zoo.training.recipe import Recipe
+from fakelocator_zoo.transforms.degradations import jpeg
+from fakelocator_zoo.transforms.fakeness_map import fakeness_map
+from fakelocator_zoo.transforms.regions import random_masks
+
+T = TypeVar("T")
+PHOTOS = "photos"
+#: JPEG quality of the second look at every validation image.
+QUALITY = 75
+#: Longest sides in pixels at which the threshold is fitted.
+THRESHOLD_SIDES = (256, 512, 1024)
+#: Stride at which pixels enter the pixel AUC; maps are smooth over more than that.
+PIXEL_STRIDE = 4
+BATCH = 8
+
+
+class ValidationImage(NamedTuple):
+    """One image with its truth."""
+
+    group: str  #: the generator, or ``photos``
+    image: np.ndarray  #: (H, W, 3) uint8
+    mask: np.ndarray | None  #: (H, W) float32 in [0, 1]; None where the whole image is one label
+    truth: np.ndarray | None  #: (H, W) float32 in [0, 1], |real - fake|
+    label: int  #: 0 real, 1 fake
+
+
+class Scores(NamedTuple):
+    """Figures of one group of fakes; NaN where a group has no map."""
+
+    pixel_auc: float
+    image_auc: float
+    coss: float
+    level: float  #: mean of the map inside the mask over the mean of the truth there
+
+
+def validation_images(recipe: Recipe, data: Path) -> list[ValidationImage]:
+    """The same images at every call: partial fakes and reals of each pair generator, whole fakes, photos.
+
+    Raises:
+        ValueError: where ``validation.photos`` match no photo.
+    """
+    options = recipe.validation
+    images = []
+    for name in options.generators:
+        if name in recipe.data.pairs:
+            pairs = match_source(data, recipe.data.pairs[name])
+            for number, (real_path, fake_path) in enumerate(_evenly(pairs, options.images)):
+                real, fake = (_centre(read_image(path), options.side) for path in (real_path, fake_path))
+                mask = _mask(real.shape[0], real.shape[1], number)
+                blended = np.rint(real + mask[..., None] * (fake.astype(np.float32) - real)).astype(np.uint8)
+                images.append(ValidationImage(name, blended, mask, fakeness_map(real, blended), 1))
+                images.append(ValidationImage(name, real, None, None, 0))
+        else:
+            paths = _evenly(list_images([data / recipe.data.whole[name]]), options.images)
+            images += [ValidationImage(name, _reduce(read_image(path), options.side), None, None, 1) for path in paths]
+    photos = _evenly(validation_photos(recipe, data), 2 * options.images)
+    images += [ValidationImage(PHOTOS, _reduce(read_image(path), options.side), None, None, 0) for path in photos]
+    return images
+
+
+def validation_photos(recipe: Recipe, data: Path) -> list[Path]:
+    """The photos that ``validation.photos`` holds out."""
+    patterns = recipe.validation.photos
+    paths = [path for folder in recipe.data.photos for path in list_images([data / folder])]
+    held = [p for p in paths if any(fnmatch.fnmatch(p.relative_to(data).as_posix(), each) for each in patterns)]
+    if patterns and not held:
+        raise ValueError(f"validation.photos: no photo of data.photos matches {', '.join(patterns)}")
+    return held
+
+
+@torch.no_grad()
+def validate(model: FakeLocator, images: Sequence[ValidationImage]) -> dict[str, Scores]:
+    """Scores of each group, and of each group after JPEG compression (``NAME@jpeg``)."""
+    scores = {}
+    for suffix, degrade in (("", None), ("@jpeg", lambda image: jpeg(image, QUALITY))):
+        rows = predict(model, images, degrade)
+        photos = [row.probability for item, row in rows if item.group == PHOTOS]
+        for group in sorted({item.group for item in images} - {PHOTOS}):
+            members = [(item, row) for item, row in rows if item.group == group]
+            scores[group + suffix] = _score(members, photos)
+    return scores
+
+
+def total_score(scores: dict[str, Scores]) -> float:
+    """Mean over groups of the mean of pixel AUC, image AUC and COSS, of those that a group has."""
+    return float(np.mean([np.nanmean(each[:3]) for each in scores.values()]))
+
+
+class _Row(NamedTuple):
+    margin: float  # logit of fake over real
+    map: np.ndarray  # (h, w) at PIXEL_STRIDE
+    p_fake: np.ndarray
+
+    @property
+    def probability(self) -> float:
+        return float(expit(self.margin))
+
+
+def predict(
+    model: FakeLocator, images: Sequence[ValidationImage], degrade: Callable[[np.ndarray], np.ndarray] | None = None
+) -> list[tuple[ValidationImage, _Row]]:
+    """The model's prediction for each image; images of one shape go through in batches."""
+    model.eval()
+    device = next(model.parameters()).device
+    rows: list[tuple[ValidationImage, _Row]] = []
+    for batch in _batches(images):
+        pixels = np.stack([degrade(item.image) if degrade else item.image for item in batch])
+        output = model(_tensor(pixels).to(device))
+        margins = (output.logits[:, 1] - output.logits[:, 0]).float().cpu().numpy()
+        maps, p_fake = (
+            each.float().cpu().numpy()[:, 0, ::PIXEL_STRIDE, ::PIXEL_STRIDE]
+            for each in (output.fakeness_map, output.p_fake)
+        )
+        rows += [(item, _Row(float(margins[i]), maps[i], p_fake[i])) for i, item in enumerate(batch)]
+    return rows
+
+
+def fit_temperature(margins: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature that minimises cross-entropy, both labels weighing alike (Guo et al., ICML 2017)."""
+    signed = np.where(labels == 1, margins, -margins)
+    weight = np.where(labels == 1, 0.5 / max(1, labels.sum()), 0.5 / max(1, (labels == 0).sum()))
+    result = minimize_scalar(lambda log_t: -(weight * log_expit(signed / np.exp(log_t))).sum(), bounds=(-3, 3))
+    return float(np.exp(result.x))
+
+
+@torch.no_grad()
+def calibrate(model: FakeLocator, recipe: Recipe, data: Path) -> dict[str, float]:
+    """Set ``model.temperature`` and ``model.threshold`` from the validation images; returns both.
+
+    The threshold is the fake probability that a share ``validation.false_alarms`` of the validation photos exceeds,
+    each at several sizes, as it is and after JPEG compression.
+    """
+    model.temperature = 1.0
+    images = validation_images(recipe, data)
+    margins, labels = [], []
+    for degrade in (None, lambda image: jpeg(image, QUALITY)):
+        for item, row in predict(model, images, degrade):
+            margins.append(row.margin)
+            labels.append(item.label)
+    if len(set(labels)) == 2:
+        model.temperature = fit_temperature(np.array(margins), np.array(labels))
+    photos = validation_photos(recipe, data)
+    if photos:
+        sized = [
+            ValidationImage(PHOTOS, _reduce(image, side), None, None, 0)
+            for image in (read_image(path) for path in photos)
+            for side in THRESHOLD_SIDES
+            if max(image.shape[:2]) >= side or side == THRESHOLD_SIDES[0]
+        ]
+        alarms = [
+            row.probability
+            for degrade in (None, lambda image: jpeg(image, QUALITY))
+            for _, row in predict(model, sized, degrade)
+        ]
+        highest = float(np.quantile(alarms, 1 - recipe.validation.false_alarms))
+        model.threshold = float(np.clip(highest, 1e-4, 1 - 1e-4))
+    return {"temperature": model.temperature, "threshold": model.threshold}
+
+
+def _score(members: list[tuple[ValidationImage, _Row]], photos: list[float]) -> Scores:
+    fakes = [(item, row) for item, row in members if item.label == 1]
+    reals = [row.probability for item, row in members if item.label == 0] + photos
+    probabilities = [row.probability for _, row in fakes] + reals
+    image_auc = roc_auc_score([1] * len(fakes) + [0] * len(reals), probabilities) if reals else np.nan
+    pixel, coss, level = [], [], []
+    for item, row in fakes:
+        if item.mask is None or item.truth is None:
+            continue
+        inside = item.mask[::PIXEL_STRIDE, ::PIXEL_STRIDE] > 0.5
+        truth = item.truth[::PIXEL_STRIDE, ::PIXEL_STRIDE]
+        if inside.all() or not inside.any():
+            continue
+        pixel.append(roc_auc_score(inside.ravel(), row.p_fake.ravel()))
+        norm = np.linalg.norm(row.map) * np.linalg.norm(truth)
+        coss.append(float((row.map * truth).sum() / norm) if norm else 0.0)
+        level.append(float(row.map[inside].mean() / max(truth[inside].mean(), 1e-6)))
+    return Scores(*(float(np.mean(each)) if each else np.nan for each in (pixel, [image_auc], coss, level)))
+
+
+def _batches(images: Sequence[ValidationImage]) -> Iterator[list[ValidationImage]]:
+    by_shape = sorted(images, key=lambda item: item.image.shape)
+    for _, group in groupby(by_shape, key=lambda item: item.image.shape):
+        members = list(group)
+        size = max(1, BATCH * 256 * 256 // (members[0].image.shape[0] * members[0].image.shape[1]))
+        for first in range(0, len(members), size):
+            yield members[first : first + size]
+
+
+def _evenly(items: Sequence[T], count: int) -> list[T]:
+    """At most ``count`` of the items, evenly spaced."""
+    if len(items) <= count:
+        return list(items)
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def _centre(image: np.ndarray, side: int) -> np.ndarray:
+    top, left = (max(0, (size - side) // 2) for size in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+def _reduce(image: np.ndarray, side: int) -> np.ndarray:
+    reduced = Image.fromarray(image)
+    reduced.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return np.asarray(reduced)
+
+
+def _mask(height: int, width: int, seed: int) -> np.ndarray:
+    random = torch.Generator().manual_seed(seed)
+    return random_masks(1, height, width, generator=random, shapes=("blob", "ellipse", "box"))[0, 0].numpy()
+
+
+def _tensor(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
