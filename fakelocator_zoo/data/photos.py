@@ -112,7 +112,8 @@ def random_crop(
     if attention is not None:
         rows, columns = (a / b for a, b in zip(attention.shape, photo.shape[:2], strict=True))
         attended = attention[
-            int(top * rows) : int(np.ceil((top + side) * rows)), int(left * columns) : int(np.ceil((left + side) * columns))
+            int(top * rows) : int(np.ceil((top + side) * rows)),
+            int(left * columns) : int(np.ceil((left + side) * columns)),
         ]
         attention = np.ascontiguousarray(attended[:, ::-1] if flipped else attended)
     return np.array(image), attention

@@ -94,11 +94,11 @@ class FakeLocator(SegmentationModel):
             raise ValueError("a FakeLocator reads RGB (in_channels=3) and predicts one fakeness map (classes=1)")
         if not 2 <= encoder_depth <= 5:
             raise ValueError(f"encoder_depth must be 2, 3, 4 or 5, got {encoder_depth}")
-        if not temperature > 0 or not 0 < threshold < 1 or not attention_temperature > 0:
-            raise ValueError(
-                "temperature and attention_temperature must be more than 0 and threshold between 0 and 1, got "
-                f"{temperature}, {attention_temperature} and {threshold}"
-            )
+        for name, value in (("temperature", temperature), ("attention_temperature", attention_temperature)):
+            if not value > 0:
+                raise ValueError(f"{name} must be more than 0, got {value}")
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
         if attention is None and (attention_mode or attention_stages or face_parser is not None):
             raise ValueError(
                 "attention_mode, attention_stages and face_parser belong to attention, which is None; name the parts"

@@ -23,6 +23,8 @@ from fakelocator_zoo.training.recipe import PairSource, Recipe
 
 #: Attention is kept at this stride of the crop; encoder stages that it is multiplied into are no finer.
 ATTENTION_STRIDE = 4
+#: |real - fake| above this is more than rounding: a grey level and a half.
+PAINTED = 1.5 / 255
 #: Larger photos are reduced to this side when they are read, for memory.
 MAX_SIDE = 1024
 
@@ -190,8 +192,7 @@ class TrainingCrops(Dataset[TrainingItem]):
             self.dataset.epoch = self.epoch
             sample = self.dataset[index]
             kind = Kind.GIVEN if index % 2 else Kind.REAL
-            # A grey level and a half is more than rounding.
-            return self._item(sample.real, sample.fake, (sample.fakeness_map > 1.5 / 255).float(), kind)
+            return self._item(sample.real, sample.fake, (sample.fakeness_map > PAINTED).float(), kind)
         kind = self.kinds[rng.choice(len(self.kinds), p=self.shares)] if index % 2 else Kind.REAL
         if kind == Kind.PAIR:
             source, place = _draw(_normalised(self.pairs), rng)

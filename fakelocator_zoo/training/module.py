@@ -78,7 +78,10 @@ class Validation(Callback):
 
 
 class Clock(Callback):
-    """Logs the share of a step's time in which the network waits for data and fakes: ``train/waiting``."""
+    """Logs seconds a step and the share of them in which the network waits for crops."""
+
+    def __init__(self) -> None:
+        self.ended, self.waited, self.total = time.perf_counter(), 0.0, 0.0
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         self.ended, self.waited, self.total = time.perf_counter(), 0.0, 0.0

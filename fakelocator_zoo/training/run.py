@@ -28,10 +28,20 @@ from fakelocator_zoo.training.crops import Attend, Source, TrainingCrops, read_p
 from fakelocator_zoo.training.module import Clock, EpochOfCrops, FakeLocatorModule, SampleSheet, Validation
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
-from fakelocator_zoo.training.validation import calibrate, total_score, validate, validation_images
+from fakelocator_zoo.training.validation import (
+    ValidationImage,
+    calibrate,
+    dataset_images,
+    total_score,
+    validate,
+    validation_images,
+    validation_photos,
+)
 
 #: Side in pixels of the map that the face parser's attention is kept at for a whole photo.
 ATTENTION_SIDE = 128
+#: Share of a data set's people that are validated on where it has no official split.
+VALIDATION_SHARE = 0.1
 
 
 def train(
@@ -73,7 +83,7 @@ def train(
     on_gpu = device != "cpu" and torch.cuda.is_available()
     torch.manual_seed(recipe.seed)
     model = FakeLocator(**{"encoder_weights": None, **recipe.model}).to(memory_format=torch.channels_last)
-    crops = _training_crops(recipe, data, _attend(model), report)
+    crops, images, photos = _data(recipe, data, _attend(model), report)
     generators = []
     if crops.photos and recipe.fakes.bank_share > 0:
         trained = train_bank(
@@ -88,8 +98,7 @@ def train(
             ),
         )
         generators = list(trained.values())
-    images = validation_images(recipe, data)
-    report(f"{len(images)} validation images of {len(recipe.validation.generators)} generators and photos")
+    report(f"{len(images)} validation images, {len(photos)} validation photos")
     module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators))
     checkpoints = out / "checkpoints"
     last = checkpoints / "last.ckpt"
@@ -130,7 +139,7 @@ def train(
         state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
         module.load_state_dict(state)
     model.cpu().eval()
-    figures = calibrate(model, recipe, data)
+    figures = calibrate(model, images, photos, recipe.validation.false_alarms)
     report(f"temperature {figures['temperature']:.3f}, threshold {figures['threshold']:.3f}")
     if images:
         scores = validate(model, images)
@@ -144,11 +153,15 @@ def train(
     return model_folder
 
 
-def _training_crops(recipe: Recipe, data: Path, attend: Attend | None, report: Callable[[str], None]) -> TrainingCrops:
+def _data(
+    recipe: Recipe, data: Path, attend: Attend | None, report: Callable[[str], None]
+) -> tuple[TrainingCrops, list[ValidationImage], list[Path]]:
+    """Training crops, validation images and validation photos."""
     options, held_out = recipe.data, recipe.validation
     length = recipe.optimisation.batch_size * min(held_out.every, recipe.optimisation.steps)
     if options.dataset is not None:
-        return TrainingCrops(recipe, length, dataset=_index_crops(recipe, data / options.dataset, length, report))
+        training, validation = _index_crops(recipe, data / options.dataset, length, report)
+        return TrainingCrops(recipe, length, dataset=training), dataset_images(validation, held_out.images), []
     photos = read_photos(data, options.photos, held_out.photos, attend)
     pairs = read_pairs(data, options.pairs, held_out.generators, attend)
     folders = {folder: 1.0 for name, folder in options.whole.items() if name not in held_out.generators}
@@ -156,7 +169,8 @@ def _training_crops(recipe: Recipe, data: Path, attend: Attend | None, report: C
     for kind, sources in (("photos", photos), ("pairs", pairs), ("images made as a whole", whole)):
         if sources:
             report(f"{kind}: " + ", ".join(f"{len(each.images)} of {each.name}" for each in sources))
-    return TrainingCrops(recipe, length, photos=photos, pairs=pairs, whole=_by_count(whole))
+    crops = TrainingCrops(recipe, length, photos=photos, pairs=pairs, whole=_by_count(whole))
+    return crops, validation_images(recipe, data), validation_photos(recipe, data)
 
 
 def _by_count(sources: list[Source]) -> list[Source]:
@@ -183,7 +197,9 @@ def _attend(model: FakeLocator) -> Attend | None:
     return attend
 
 
-def _index_crops(recipe: Recipe, dataset: Path, length: int, report: Callable[[str], None]) -> IndexCrops:
+def _index_crops(
+    recipe: Recipe, dataset: Path, length: int, report: Callable[[str], None]
+) -> tuple[IndexCrops, IndexCrops]:
     options = recipe.data
     index = read_index(dataset, options.layout, compression=options.compression)
     for note in index.notes:
@@ -192,11 +208,17 @@ def _index_crops(recipe: Recipe, dataset: Path, length: int, report: Callable[[s
         report(f"{len(index.unmatched)} files without a partner or a place; fakelocator data check lists them")
     if options.split is None and any(sample.split == "test" for sample in index.samples):
         report("its official test split is trained on too; data.split: train in the recipe leaves it out")
-    training, _ = training_and_validation(index, options.methods, options.split, share=0.1, seed=recipe.seed)
+    training, validation = training_and_validation(
+        index, options.methods, options.split, share=VALIDATION_SHARE, seed=recipe.seed
+    )
     if any(is_video(path) for sample in training for path in sample.files):
         report("videos are decoded anew for every crop; fakelocator data extract writes frames, which are much faster")
-    crops = IndexCrops(training, options.size, length, seed=recipe.seed, frames_per_video=options.frames_per_video)
-    report(f"{len(crops.fakes)} fakes to train on")
+    frames, seed = options.frames_per_video, recipe.seed
+    crops = (
+        IndexCrops(training, options.size, length, seed=seed, frames_per_video=frames),
+        IndexCrops(validation, options.size, recipe.validation.images, seed=seed + 1, frames_per_video=frames),
+    )
+    report(f"{len(crops[0].fakes)} fakes to train on, {len(crops[1].fakes)} to validate on")
     return crops
 
 

@@ -16,10 +16,11 @@ from scipy.special import expit, log_expit
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.images.files import read_image
 from fakelocator_zoo.images.folders import list_images
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.training.crops import match_source
+from fakelocator_zoo.training.crops import PAINTED, match_source
 from fakelocator_zoo.training.recipe import Recipe
 from fakelocator_zoo.transforms.degradations import jpeg
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
@@ -80,6 +81,16 @@ def validation_images(recipe: Recipe, data: Path) -> list[ValidationImage]:
     return images
 
 
+def dataset_images(crops: IndexCrops, count: int) -> list[ValidationImage]:
+    """``count`` fakes of a data set's validation samples, and a real image beside each."""
+    images = []
+    for real, fake, truth in (crops[index] for index in range(count)):
+        mask = (truth[0] > PAINTED).float().numpy()
+        images.append(ValidationImage("dataset", to_uint8(fake), mask, truth[0].numpy(), 1))
+        images.append(ValidationImage("dataset", to_uint8(real), None, None, 0))
+    return images
+
+
 def validation_photos(recipe: Recipe, data: Path) -> list[Path]:
     """The photos that ``validation.photos`` holds out."""
     patterns = recipe.validation.photos
@@ -90,11 +101,10 @@ def validation_photos(recipe: Recipe, data: Path) -> list[Path]:
     return held
 
 
-@torch.no_grad()
 def validate(model: FakeLocator, images: Sequence[ValidationImage]) -> dict[str, Scores]:
     """Scores of each group, and of each group after JPEG compression (``NAME@jpeg``)."""
     scores = {}
-    for suffix, degrade in (("", None), ("@jpeg", lambda image: jpeg(image, QUALITY))):
+    for suffix, degrade in (("", None), ("@jpeg", _compress)):
         rows = predict(model, images, degrade)
         photos = [row.probability for item, row in rows if item.group == PHOTOS]
         for group in sorted({item.group for item in images} - {PHOTOS}):
@@ -118,6 +128,7 @@ class _Row(NamedTuple):
         return float(expit(self.margin))
 
 
+@torch.no_grad()
 def predict(
     model: FakeLocator, images: Sequence[ValidationImage], degrade: Callable[[np.ndarray], np.ndarray] | None = None
 ) -> list[tuple[ValidationImage, _Row]]:
@@ -145,38 +156,37 @@ def fit_temperature(margins: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(result.x))
 
 
-@torch.no_grad()
-def calibrate(model: FakeLocator, recipe: Recipe, data: Path) -> dict[str, float]:
-    """Set ``model.temperature`` and ``model.threshold`` from the validation images; returns both.
+def calibrate(
+    model: FakeLocator, images: Sequence[ValidationImage], photos: Sequence[Path], false_alarms: float = 0.01
+) -> dict[str, float]:
+    """Set ``model.temperature`` and ``model.threshold`` from validation images and photos; returns both.
 
-    The threshold is the fake probability that a share ``validation.false_alarms`` of the validation photos exceeds,
-    each at several sizes, as it is and after JPEG compression.
+    The threshold is the fake probability that a share ``false_alarms`` of the photos exceeds, each at several sizes, as
+    it is and after JPEG compression. Without photos it is that of the real images.
     """
     model.temperature = 1.0
-    images = validation_images(recipe, data)
-    margins, labels = [], []
-    for degrade in (None, lambda image: jpeg(image, QUALITY)):
-        for item, row in predict(model, images, degrade):
-            margins.append(row.margin)
-            labels.append(item.label)
-    if len(set(labels)) == 2:
-        model.temperature = fit_temperature(np.array(margins), np.array(labels))
-    photos = validation_photos(recipe, data)
+    reals = [item for item in images if item.label == 0]
     if photos:
-        sized = [
-            ValidationImage(PHOTOS, _reduce(image, side), None, None, 0)
-            for image in (read_image(path) for path in photos)
-            for side in THRESHOLD_SIDES
-            if max(image.shape[:2]) >= side or side == THRESHOLD_SIDES[0]
-        ]
-        alarms = [
-            row.probability
-            for degrade in (None, lambda image: jpeg(image, QUALITY))
-            for _, row in predict(model, sized, degrade)
-        ]
-        highest = float(np.quantile(alarms, 1 - recipe.validation.false_alarms))
-        model.threshold = float(np.clip(highest, 1e-4, 1 - 1e-4))
+        reals = list(_sized(photos))
+    if len({item.label for item in images}) == 2:
+        rows = [each for degrade in (None, _compress) for each in predict(model, images, degrade)]
+        margins, labels = np.array([row.margin for _, row in rows]), np.array([item.label for item, _ in rows])
+        model.temperature = fit_temperature(margins, labels)
+    if reals:
+        alarms = [row.probability for degrade in (None, _compress) for _, row in predict(model, reals, degrade)]
+        model.threshold = float(np.clip(np.quantile(alarms, 1 - false_alarms), 1e-4, 1 - 1e-4))
     return {"temperature": model.temperature, "threshold": model.threshold}
+
+
+def _sized(photos: Sequence[Path]) -> Iterator[ValidationImage]:
+    for image in (read_image(path) for path in photos):
+        for side in THRESHOLD_SIDES:
+            if max(image.shape[:2]) >= side or side == THRESHOLD_SIDES[0]:
+                yield ValidationImage(PHOTOS, _reduce(image, side), None, None, 0)
+
+
+def _compress(image: np.ndarray) -> np.ndarray:
+    return jpeg(image, QUALITY)
 
 
 def _score(members: list[tuple[ValidationImage, _Row]], photos: list[float]) -> Scores:
@@ -229,6 +239,11 @@ def _reduce(image: np.ndarray, side: int) -> np.ndarray:
 def _mask(height: int, width: int, seed: int) -> np.ndarray:
     random = torch.Generator().manual_seed(seed)
     return random_masks(1, height, width, generator=random, shapes=("blob", "ellipse", "box"))[0, 0].numpy()
+
+
+def to_uint8(image: Tensor) -> np.ndarray:
+    """(3, H, W) in [0, 1] -> (H, W, 3) uint8."""
+    return (image * 255).round().byte().permute(1, 2, 0).numpy()
 
 
 def _tensor(images: np.ndarray) -> Tensor:

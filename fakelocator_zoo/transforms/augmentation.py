@@ -108,7 +108,7 @@ class SharedDegradation(nn.Module):
         self.degrade = K.AugmentationSequential(
             K.RandomGaussianBlur((5, 5), (0.2, 0.8), p=0.15),
             K.RandomGaussianNoise(std=0.01, p=0.15),
-            K.RandomJPEG((50.0, 98.0), p=0.6),
+            K.RandomJPEG((50.0, 99.0), p=0.8),
             data_keys=["input"],
         )
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import threading
 
 import pytest
@@ -10,16 +9,13 @@ from torch import nn
 from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.models.attention import (
     StageAttention,
-    map_weight,
     parts_attention,
     resize_attention,
-    share_in_parts,
 )
 from fakelocator_zoo.models.encoder import build_encoder
-from fakelocator_zoo.models.heads import image_weight, painted_if_fake
 from fakelocator_zoo.models.stages import find_stages
 
-CHANNELS = (32, 16, 16, 8, 8)
+CHANNELS = (16, 8, 8)
 FAMILIES = [
     "resnet18",  # smp's own
     "efficientnet-b0",  # an identity module passes the feature on
@@ -56,7 +52,7 @@ def assert_close(first: torch.Tensor, second: torch.Tensor) -> None:
 
 
 def tiny(**options) -> FakeLocator:
-    return FakeLocator("tu-test_resnet", encoder_weights=None, decoder_channels=CHANNELS, **options).eval()
+    return FakeLocator("tu-test_resnet", decoder_channels=CHANNELS, **options).eval()
 
 
 @torch.no_grad()
@@ -119,100 +115,13 @@ def test_residual_mode():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("mode", "outside"), [("multiply", 0.0), ("residual", 0.5)])
-def test_beside_a_texture_stem_the_map_is_kept_to_the_parts(mode, outside):
-    torch.manual_seed(0)
-    model = tiny(attention_mode=mode)
-    images, attention = torch.rand(2, 3, 64, 80), torch.zeros(2, 1, 16, 20)
-    attention[..., :8, :] = 1
-    plain, attended = model(images), model(images, attention)
-    # Whether the image is fake is a factor as well, and the decision looks at the parts too.
-    decided = (image_weight(each.logits.softmax(dim=1)[:, 1]).view(2, 1, 1, 1) for each in (plain, attended))
-    before, after = (each.fakeness_map / fake for each, fake in zip((plain, attended), decided, strict=True))
-    top, bottom = slice(0, 30), slice(34, 64)  # the edge between them is interpolated
-    torch.testing.assert_close(after[..., top, :], before[..., top, :])
-    torch.testing.assert_close(after[..., bottom, :], outside * before[..., bottom, :])
-    for name in ("texture_map", "change"):
-        assert torch.equal(getattr(attended, name), getattr(plain, name)), name
-    assert not torch.equal(attended.logits, plain.logits), "the decision looks at the parts first"
-    torch.testing.assert_close(model.classify(images, attention), attended.logits)
-    assert model.config["attention_stages"] == []
-
-
-@torch.no_grad()
-def test_as_a_prior_attention_quarters_the_odds_outside_the_parts_and_leaves_what_is_certain():
-    # The parts hold all that is clear, so what lies outside of them is darkened as far as it goes.
-    painted = torch.full((1, 1, 8, 32), 0.9999)
-    attention = torch.ones(1, 1, 8, 32)
-    attention[..., 16:] = 0
-    painted[..., 16:] = torch.tensor([0.0, 0.01, 0.5, 1.0]).repeat_interleave(4)
-    weighed = painted * map_weight(attention, "prior", painted)
-    torch.testing.assert_close(weighed[..., 20:28].logit(), painted[..., 20:28].logit() - math.log(4), atol=0.1, rtol=0)
-    assert (weighed[..., 16:20] == 0).all() and (weighed[..., 28:] == 1).all()
-    assert torch.equal(weighed[..., :16], painted[..., :16])
-    everywhere = torch.ones_like(attention)
-    assert torch.equal(map_weight(everywhere, "prior", painted), everywhere)
-    torch.manual_seed(0)
-    model = tiny(attention_mode="prior")
-    images, attention = torch.rand(2, 3, 64, 80), torch.rand(2, 1, 16, 20)
-    output = model(images, attention)
-    painted = painted_if_fake(output.texture_map)
-    weight = map_weight(resize_attention(attention, 64, 80), "prior", painted)
-    fake = image_weight(output.logits.softmax(dim=1)[:, 1]).view(-1, 1, 1, 1)
-    torch.testing.assert_close(output.fakeness_map, fake * painted * output.change * weight)
-    assert weight.min() >= 0.25 and weight.max() <= 1
-
-
-@pytest.mark.parametrize(
-    ("inside", "outside", "share"),
-    [(0.9, 0.01, 1.0), (0.01, 0.9, 0.004), (0.5, 0.5, 0.8), (0.0, 0.5, 0.0), (0.0, 0.0, 0.0), (1.0, 0.5, 1.0)],
-)
-def test_what_was_found_says_whether_it_lies_in_the_parts(inside: float, outside: float, share: float):
-    attention = torch.zeros(2, 1, 16, 16)
-    attention[..., :8] = 1
-    painted = torch.where(attention > 0, inside, outside)
-    # The images of a batch are judged each by itself.
-    painted[1], attention[1] = painted[0].flip(-1), attention[0].flip(-1)
-    found = share_in_parts(attention, painted)
-    torch.testing.assert_close(found, torch.full((2, 1, 1, 1), share), atol=5e-3, rtol=0)
-    weight = map_weight(attention, "prior", painted)
-    torch.testing.assert_close(weight[1], weight[0].flip(-1))
-
-
-def test_traces_outside_the_parts_are_kept_where_they_are_the_clearest():
-    attention = torch.zeros(1, 1, 16, 16)
-    attention[..., :8] = 1
-    painted = torch.where(attention > 0, 0.01, 0.5)
-    weighed = painted * map_weight(attention, "prior", painted)
-    assert weighed[..., 8:].min() > 0.48
-    painted = torch.where(attention > 0, 0.99, 0.5)
-    weighed = painted * map_weight(attention, "prior", painted)
-    assert weighed[..., 8:].max() < 0.21
-
-
-def test_a_prior_without_a_probability_is_an_error():
-    with pytest.raises(ValueError, match="this map has none"):
-        map_weight(torch.ones(1, 4, 4), "prior", None)
-
-
-@pytest.mark.parametrize("arguments", [{"texture_stem": None}, {"attention_stages": (3,)}])
-def test_a_prior_has_no_meaning_inside_an_encoder(arguments):
-    with pytest.raises(ValueError, match="needs texture_stem and no attention_stages"):
-        tiny(attention_mode="prior", **arguments)
-
-
-def test_without_a_stem_stage_three_is_attended():
-    assert tiny(texture_stem=None).config["attention_stages"] == [3]
-
-
-@torch.no_grad()
 @pytest.mark.parametrize("name", ["tu-test_resnet", "tu-legacy_xception"])
 def test_threads_sharing_a_model_get_what_each_gets_alone(name):
-    model = FakeLocator(name, encoder_weights=None, decoder_channels=CHANNELS, attention_stages=(3,)).eval()
+    model = FakeLocator(name, decoder_channels=CHANNELS).eval()
     images = torch.rand(2, 1, 3, 64, 64)
     maps = [torch.rand(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)]
-    alone = [model(image, attention).change for image, attention in zip(images, maps, strict=True)]
-    plain = model(images[0]).change
+    alone = [model(image, attention).magnitude for image, attention in zip(images, maps, strict=True)]
+    plain = model(images[0]).magnitude
     wrong: list[int] = []
     start = threading.Barrier(3)
 
@@ -220,8 +129,8 @@ def test_threads_sharing_a_model_get_what_each_gets_alone(name):
     def work(who: int) -> None:
         start.wait()
         for _ in range(15):
-            change = model(images[who], maps[who]).change if who < 2 else model(images[0]).change
-            if not torch.equal(change, alone[who] if who < 2 else plain):
+            magnitude = model(images[who], maps[who]).magnitude if who < 2 else model(images[0]).magnitude
+            if not torch.equal(magnitude, alone[who] if who < 2 else plain):
                 wrong.append(who)
 
     threads = [threading.Thread(target=work, args=(who,)) for who in range(3)]
@@ -237,12 +146,12 @@ def test_threads_sharing_a_model_get_what_each_gets_alone(name):
 def test_nothing_stays_after_a_call_that_fails():
     model = tiny()
     images = torch.rand(1, 3, 64, 64)
-    before = model(images).change
-    handle = model.encoder.model.layer4.register_forward_hook(lambda *_: 1 / 0)
+    before = model(images).magnitude
+    handle = model.decoder.register_forward_hook(lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         model(images, torch.zeros(1, 1, 8, 8))
     handle.remove()
-    assert torch.equal(model(images).change, before)
+    assert torch.equal(model(images).magnitude, before)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +189,7 @@ def test_from_parser():
     assert output.attention[0, 0, :8].eq(1).all() and output.attention[0, 0, 8:].eq(0).all()
     assert output.attention[1].eq(1).all(), "without a face nothing is hidden"
     given = model(images[:1], attention=output.attention[:1])
-    torch.testing.assert_close(given.change, output.change[:1])
+    torch.testing.assert_close(given.magnitude, output.magnitude[:1])
     replaced = model(images[:1], attention=torch.ones(1, 1, 4, 4))
     assert replaced.attention.eq(1).all()
 
@@ -328,7 +237,7 @@ def test_attention_in_advance():
     model = tiny(attention=("hair",), face_parser=FixedParser())
     attended = model.attend(images)
     assert attended.face_found.tolist() == [True, False]
-    torch.testing.assert_close(model(images, attended.attention).change, model(images).change)
+    torch.testing.assert_close(model(images, attended.attention).magnitude, model(images).magnitude)
     assert tiny().attend(images) is None
 
 
@@ -364,13 +273,15 @@ def test_bad_temperature(temperature):
 
 @torch.no_grad()
 def test_padding_does_not_stretch_attention():
-    """The map of a 40 x 40 image reaches to pixel 40 of the padded 64 x 64, not to its edge."""
-    model = tiny(attention_stages=(3,))
-    left = torch.zeros(1, 1, 40, 40)
-    left[..., :24] = 1
-    feature = model.encode_stages(torch.rand(1, 3, 40, 40), left).features[3]
-    assert feature.shape[-1] == 8, "stride 8"
-    assert feature[..., :3].any() and not feature[..., 3:].any()
+    """The map of a 36 x 36 image reaches to pixel 36 of the padded 40 x 40, not to its edge."""
+    model = tiny()
+    left = torch.zeros(1, 1, 36, 36)
+    left[..., :20] = 1
+    seen = []
+    model.encoder.register_forward_hook(lambda module, inputs, features: seen.append(features[3]))
+    model(torch.rand(1, 3, 36, 36), left)
+    assert seen[0].shape[-1] == 5, "stride 8"
+    assert seen[0][..., :2].any() and not seen[0][..., 3:].any()
 
 
 def test_parser_with_other_labels():

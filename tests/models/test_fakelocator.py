@@ -124,7 +124,9 @@ def test_stitched_maps_give_the_decision_of_the_whole(tiny_model):
         stitched.append(torch.cat([one[..., : 256 // scale], other[..., 128 // scale :]], dim=-1))
     for one, other in zip(stitched, whole, strict=True):
         torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-2)
-    torch.testing.assert_close(tiny_model.decide(DenseOutput(*stitched)), tiny_model(images).logits, atol=1e-3, rtol=1e-2)
+    torch.testing.assert_close(
+        tiny_model.decide(DenseOutput(*stitched)), tiny_model(images).logits, atol=1e-3, rtol=1e-2
+    )
 
 
 @torch.no_grad()

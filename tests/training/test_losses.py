@@ -1,74 +1,51 @@
-"""L1 or L2 on the grey map, cross-entropy on the decision, presence on the texture map."""
-
-import math
+from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from fakelocator_zoo.models.output import FakeLocatorOutput
+from fakelocator_zoo.models.output import DenseOutput
 from fakelocator_zoo.training.losses import fakelocator_losses, map_loss
 
 
-def output(fakeness: float, logits: tuple[float, float], texture: float | None) -> FakeLocatorOutput:
-    shape = (1, 1, 2, 2)
-    return FakeLocatorOutput(
-        torch.full(shape, fakeness),
-        torch.tensor([logits]),
-        None,
-        None if texture is None else torch.full(shape, texture),
-        torch.full(shape, fakeness),
+@pytest.mark.parametrize(("kind", "reference"), [("l1", F.l1_loss), ("l2", F.mse_loss)])
+def test_map_loss_is_that_of_torch(kind, reference):
+    first, second = torch.rand(2, 1, 4, 4), torch.rand(2, 1, 4, 4)
+    torch.testing.assert_close(map_loss(first, second, kind).mean(), reference(first, second))
+
+
+def test_unknown_map_loss():
+    with pytest.raises(ValueError, match="'dice' is none of l1, l2"):
+        map_loss(torch.rand(1), torch.rand(1), "dice")
+
+
+def example(p_fake: float, magnitude: float) -> DenseOutput:
+    p_logits = torch.logit(torch.full((2, 1, 8, 8), p_fake))
+    return DenseOutput(p_logits, torch.full((2, 1, 8, 8), magnitude), torch.zeros(2, 4, 1, 1), torch.zeros(2, 1, 1, 1))
+
+
+def losses(dense: DenseOutput, truth: float, mask: float, known: tuple[float, float] = (1, 1), **options):
+    full = torch.ones(2, 1, 8, 8)
+    logits, label = torch.tensor([[9.0, -9.0], [-9.0, 9.0]]), torch.tensor([0, 1])
+    return fakelocator_losses(
+        dense, logits, truth * full, mask * full, torch.tensor(known).view(2, 1, 1, 1), label, **options
     )
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("l1", 0.3), ("l2", 0.09)])
-def test_map_loss_by_hand(kind, expected):
-    loss = map_loss(torch.full((1, 1, 2, 2), 0.5), torch.full((1, 1, 2, 2), 0.2), kind)
-    assert loss.item() == pytest.approx(expected)
+def test_the_product_is_compared_with_the_true_map():
+    assert losses(example(0.999999, 0.2), 0.2, 1.0)["map"] < 1e-6
+    assert losses(example(0.5, 0.2), 0.2, 1.0, kind="l1", map_scale=10.0)["map"] == pytest.approx(1.0, rel=1e-4)
 
 
-def test_segmentation_losses_are_not_offered():
-    with pytest.raises(ValueError, match="l1, l2"):
-        map_loss(torch.zeros(1), torch.zeros(1), "dice")  # type: ignore[arg-type]
+def test_the_parts_add_up():
+    parts = losses(example(0.3, 0.2), 0.1, 1.0, p_fake_weight=2.0)
+    torch.testing.assert_close(parts["loss"], parts["map"] + parts["p_fake"] + parts["classification"])
 
 
-def test_parts_by_hand_and_their_sum():
-    true = torch.full((1, 1, 2, 2), 0.1)
-    losses = fakelocator_losses(
-        output(0.3, (0.0, 2.0), 0.8),
-        true,
-        torch.ones(1, 1, 2, 2),
-        torch.tensor([1]),
-        change=true,
-        known=torch.ones(1, 1, 2, 2),
-        map_weight=2.0,
-        map_scale=10.0,
-        classification_weight=3.0,
-        texture_weight=4.0,
-    )
-    assert losses["map"].item() == pytest.approx(2 * 10 * 0.2)
-    assert losses["classification"].item() == pytest.approx(3 * math.log(1 + math.exp(-2)), rel=1e-5)
-    assert losses["texture"].item() == pytest.approx(-4 * math.log(0.8), rel=1e-5)
-    assert losses["loss"].item() == pytest.approx(sum(v.item() for k, v in losses.items() if k != "loss"))
-
-
-def test_plain_network_has_no_texture_part():
-    truth = torch.zeros(1, 1, 2, 2)
-    assert "texture" not in fakelocator_losses(
-        output(0.3, (0, 0), None), truth, truth, torch.tensor([0]), change=truth, known=truth
-    )
-
-
-def test_the_amount_is_compared_where_it_is_known_alone():
-    truth, known = torch.full((1, 1, 2, 2), 0.1), torch.zeros(1, 1, 2, 2)
-    known[..., 0, 0] = 1
-    losses = fakelocator_losses(
-        output(0.3, (0, 0), 0.5), truth, torch.ones_like(truth), torch.tensor([1]), change=truth, known=known
-    )
-    assert losses["map"].item() == pytest.approx(0.2 / 4)
-
-
-def test_without_a_stem_the_map_is_compared_with_the_fakeness_map():
-    truth = torch.full((1, 1, 2, 2), 0.1)
-    zero = torch.zeros_like(truth)
-    losses = fakelocator_losses(output(0.3, (0, 0), None), truth, truth, torch.tensor([1]), change=zero, known=zero)
-    assert losses["map"].item() == pytest.approx(0.2)
+def test_images_made_as_a_whole_teach_the_decision_alone():
+    dense = example(0.3, 0.2)
+    alone = losses(dense, 0.1, 1.0, known=(1, 1))
+    half = losses(dense, 0.1, 1.0, known=(1, 0))
+    none = losses(dense, 0.1, 1.0, known=(0, 0))
+    torch.testing.assert_close(half["map"], alone["map"])  # a mean over the images that are known
+    assert none["map"] == 0 and none["p_fake"] == 0 and none["classification"] == alone["classification"]

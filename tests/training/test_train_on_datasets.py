@@ -10,8 +10,9 @@ from fakelocator_zoo.training.run import train
 from tests.data.trees import write_image, write_splits, write_video
 
 RECIPE = {
-    "model": {"encoder_name": "tu-test_resnet", "encoder_weights": None, "decoder_channels": [8, 8, 8, 8, 8]},
-    "optimisation": {"steps": 2, "batch_size": 4, "steps_per_epoch": 2},
+    "model": {"encoder_name": "tu-test_resnet", "decoder_channels": [8, 8, 8], "texture_channels": 4},
+    "optimisation": {"steps": 2, "batch_size": 4},
+    "validation": {"images": 2},
 }
 
 

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fakelocator_zoo.training.validation import PHOTOS, ValidationImage, calibrate, fit_temperature, validate
+
+
+def test_temperature_of_logits_that_were_scaled():
+    """Labels drawn from the probabilities of unscaled margins: the temperature is the scale."""
+    rng = np.random.default_rng(0)
+    margins = rng.normal(0, 2, 20_000)
+    labels = (rng.random(len(margins)) < 1 / (1 + np.exp(-margins))).astype(int)
+    assert fit_temperature(3 * margins, labels) == pytest.approx(3, rel=0.05)
+
+
+def images(count: int) -> list[ValidationImage]:
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        real = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        mask = np.zeros((64, 64), np.float32)
+        mask[:32, :32] = 1
+        truth = 0.1 * mask
+        made.append(ValidationImage("gan", real, mask, truth, 1))
+        made.append(ValidationImage("gan" if number % 2 else PHOTOS, real[::-1].copy(), None, None, 0))
+    return made
+
+
+def test_scores_of_each_group_with_and_without_compression(tiny_model):
+    scores = validate(tiny_model, images(4))
+    assert set(scores) == {"gan", "gan@jpeg"}
+    assert all(0 <= value <= 1 for value in scores["gan"][:3]) and scores["gan"].level > 0
+
+
+def test_the_threshold_lets_few_photos_pass(tiny_model, tmp_path):
+    rng = np.random.default_rng(1)
+    for number in range(20):
+        Image.fromarray(rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    photos = sorted(tmp_path.glob("*.png"))
+    figures = calibrate(tiny_model, images(4), photos, false_alarms=0.25)
+    assert figures == {"temperature": tiny_model.temperature, "threshold": tiny_model.threshold}
+    items = [ValidationImage(PHOTOS, np.asarray(Image.open(path)), None, None, 0) for path in photos]
+    from fakelocator_zoo.training.validation import _compress, predict
+
+    rows = [row.probability for degrade in (None, _compress) for _, row in predict(tiny_model, items, degrade)]
+    assert np.mean(np.array(rows) > tiny_model.threshold) == pytest.approx(0.25, abs=0.05)
