@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from fakelocator_zoo.data.frames import read_frames, read_masks, shared_frames
 from fakelocator_zoo.data.index import IndexedSample
 from fakelocator_zoo.data.pairs import PairSample, crop_alike
-from fakelocator_zoo.images.reader import check_same_size
+from fakelocator_zoo.images import check_same_size
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 _ATTEMPTS = 20

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fakelocator_zoo.images import ImageError, read_image
+from fakelocator_zoo.images import ImageError, check_same_size, read_image
 from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, files_by_name
-from fakelocator_zoo.images.reader import check_same_size
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 

@@ -12,9 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from fakelocator_zoo.data.pairs import match_pairs
-from fakelocator_zoo.images import ImageError, list_images, read_image, read_mask
+from fakelocator_zoo.images import ImageError, check_same_size, list_images, read_image, read_mask
 from fakelocator_zoo.images.folders import IMAGE_SUFFIXES
-from fakelocator_zoo.images.reader import check_same_size
 from fakelocator_zoo.transforms.degradations import Degradation
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from fakelocator_zoo.transforms.regions import off_centre_mask

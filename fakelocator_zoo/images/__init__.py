@@ -2,7 +2,7 @@
 
 from fakelocator_zoo.images.folders import FoundImages, find_images, list_images
 from fakelocator_zoo.images.masks import read_labels, read_mask
-from fakelocator_zoo.images.reader import MAX_PIXELS, read_image, to_rgb
+from fakelocator_zoo.images.reader import MAX_PIXELS, check_same_size, read_image, to_rgb
 from fakelocator_zoo.images.sources import ImageError, ImageSource
 from fakelocator_zoo.images.writer import is_result, make_folder, write_image, write_map
 
@@ -11,6 +11,7 @@ __all__ = [
     "FoundImages",
     "ImageError",
     "ImageSource",
+    "check_same_size",
     "find_images",
     "is_result",
     "list_images",

@@ -7,7 +7,6 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import BinaryIO
 
 import numpy as np
@@ -56,8 +55,7 @@ def read_image(source: ImageSource) -> np.ndarray:
 
     Raises:
         ImageError: where the source is missing, empty, no image, damaged, over :data:`MAX_PIXELS`, or of a range of
-            values that is not known.
-        ImportError: for HEIC without the extra.
+            values that is not known; and for HEIC without the extra.
     """
     with open_image(source) as (name, image):
         return to_rgb(image, name)
@@ -97,7 +95,7 @@ def open_image(source: ImageSource) -> Iterator[tuple[str, Image.Image]]:
     """Its name in messages, and the PIL image, not yet decoded; what Pillow raises inside becomes an ImageError.
 
     Raises:
-        ImageError, ImportError: as :func:`read_image`.
+        ImageError: as :func:`read_image`.
     """
     with open_source(source) as (name, file):
         formats = _formats(name, file)
@@ -146,7 +144,6 @@ def sixteen_bits(image: Image.Image, name: str) -> np.ndarray:
     return values.astype(np.uint16)
 
 
-@lru_cache(maxsize=1)
 def heic_readable() -> bool:
     """Whether the extra ``heic`` is installed."""
     try:
@@ -184,7 +181,7 @@ def _formats(name: str, file: BinaryIO) -> tuple[str, ...]:
         try:
             import pillow_heif
         except ImportError as error:
-            raise ImportError(
+            raise ImageError(
                 f"{name} is a HEIC photo, which needs the extra: pip install 'fakelocator-zoo[heic]'"
             ) from error
         pillow_heif.register_heif_opener()

@@ -38,7 +38,7 @@ def open_source(source: ImageSource) -> Iterator[tuple[str, BinaryIO]]:
     elif isinstance(source, str) and re.match(r"https?://", source, re.IGNORECASE):
         name, content = source, _download(source)
     elif isinstance(source, str | os.PathLike):
-        with _open_file(Path(source)) as file:
+        with _open_file(str(source)) as file:
             yield str(source), file
         return
     else:
@@ -52,22 +52,23 @@ def open_source(source: ImageSource) -> Iterator[tuple[str, BinaryIO]]:
     yield name, io.BytesIO(content)
 
 
-def _open_file(path: Path) -> BinaryIO:
+def _open_file(name: str) -> BinaryIO:
+    path = Path(name)
     try:
         if path.is_dir():
-            raise ImageError(f"{path} is a folder; give an image")
+            raise ImageError(f"{name} is a folder; give an image")
         if path.exists() and not path.is_file():
-            raise ImageError(f"{path} is no regular file; give an image")
+            raise ImageError(f"{name} is no regular file; give an image")
         file = path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ImageError(f"{path} does not exist; check its spelling") from error
+        raise ImageError(f"{name} does not exist; check its spelling") from error
     except PermissionError as error:
-        raise ImageError(f"{path} may not be read; check its permissions") from error
+        raise ImageError(f"{name} may not be read; check its permissions") from error
     except OSError as error:
-        raise ImageError(f"{path} cannot be read ({error.strerror or error}); check its name and its disk") from error
+        raise ImageError(f"{name} cannot be read ({error.strerror or error}); check its name and its disk") from error
     if os.fstat(file.fileno()).st_size == 0:
         file.close()
-        raise ImageError(f"{path} is an empty file; copy or download it again")
+        raise ImageError(f"{name} is an empty file; copy or download it again")
     return file
 
 

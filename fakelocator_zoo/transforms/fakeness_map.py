@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fakelocator_zoo.images import read_image
-from fakelocator_zoo.images.reader import check_same_size
+from fakelocator_zoo.images import check_same_size, read_image
 
 
 @overload

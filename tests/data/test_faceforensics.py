@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fakelocator_zoo.data.faceforensics import index_faceforensics
-from fakelocator_zoo.data.index import DataIndex
+from fakelocator_zoo.data.index import DataIndex, IndexedSample
 from fakelocator_zoo.data.splits import identity_leaks
 from tests.data.trees import touch, video_name, write_splits
 

@@ -60,6 +60,12 @@ def test_a_mask_of_zeros_and_ones_is_black_and_white(pair, tmp_path):
     assert IndexCrops(samples, 32, 1)[0].fakeness_map.min() == 1
 
 
+def test_an_empty_mask_is_named(pair, tmp_path):
+    empty = mask(tmp_path / "mask.png", 0, slice(0, 200))
+    with pytest.warns(UserWarning, match=r"mask\.png is an empty mask"), pytest.raises(ValueError):
+        IndexCrops([IndexedSample("faceapp", fake=pair.fake, mask=empty), IndexedSample("real", pair.real)], 32, 1)[0]
+
+
 def test_a_whole_fake_is_fake_everywhere(pair):
     samples = [IndexedSample("stylegan", fake=pair.fake, whole=True), IndexedSample("real", pair.real)]
     assert IndexCrops(samples, 256, 1)[0].fakeness_map.min() == 1, "mirrored at the border, where it is too small"

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 
-from fakelocator_zoo.data.pairs import PairCrops, match_pairs
+from fakelocator_zoo.data.pairs import PairCrops, PairPaths, match_pairs
 from fakelocator_zoo.data.photos import PhotoCrops
-from fakelocator_zoo.images import list_images, random_crop
+from fakelocator_zoo.images import ImageError, list_images, random_crop
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 
@@ -48,6 +49,58 @@ def test_crops_depend_on_seed_epoch_and_index_alone(pair_folder):
     two.epoch = 1
     assert not torch.equal(one[3], two[3])
     assert one[0].shape == (3, 32, 32) and one[0].dtype == torch.float32
+
+
+def test_crops_are_the_same_in_any_number_of_workers(pair_folder):
+    crops = PhotoCrops(list_images([pair_folder / "real"]), 32, 6, seed=5)
+    alone, shared = (list(DataLoader(crops, 2, num_workers=workers)) for workers in (0, 2))
+    assert all(torch.equal(one, other) for one, other in zip(alone, shared, strict=True))
+
+
+def test_a_photo_that_cannot_be_read_is_named(pair_folder):
+    (pair_folder / "real" / "cut.png").write_bytes((pair_folder / "real" / "a.png").read_bytes()[:500])
+    with pytest.raises(ImageError, match=r"cut\.png is damaged or cut off; "):
+        PhotoCrops(list_images([pair_folder / "real"]), 32, 10)
+    cut = PairPaths(pair_folder / "real" / "cut.png", pair_folder / "fake" / "a.bmp")
+    with pytest.raises(ImageError, match=r"cut\.png is damaged or cut off; "):
+        PairCrops([cut], 32, 1)[0]
+
+
+def sideways(path, pixels):
+    """Stored a quarter turn counter-clockwise, with EXIF orientation 6: shown as the pixels are."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(pixels)).save(path, exif=exif, quality=100, subsampling=0)
+
+
+def sixteen_bits(path, pixels):
+    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(path)
+
+
+def transparent(path, pixels):
+    alpha = np.where(pixels[..., :1] == 255, 0, 255).astype(np.uint8)
+    Image.fromarray(np.concatenate([np.where(alpha, pixels, 0).astype(np.uint8), alpha], axis=2)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "store", "exact"),
+    [("a.jpg", sideways, False), ("a.png", sixteen_bits, True), ("a.png", transparent, True)],
+)
+def test_pairs_and_photos_are_read_as_they_are_shown(tmp_path, name, store, exact):
+    """A smooth grey photo on white; its fake is an ordinary PNG of which a square was changed by 51 of 255."""
+    rows, columns = np.mgrid[:64, :64]
+    pixels = np.repeat((rows + 2 * columns)[..., None], 3, axis=2).astype(np.uint8)
+    pixels[:, :8] = 255
+    fake = pixels.copy()
+    fake[16:48, 16:48] += 51
+    for side in ("real", "fake"):
+        (tmp_path / side).mkdir()
+    store(tmp_path / "real" / name, pixels)
+    Image.fromarray(fake).save(tmp_path / "fake" / "a.png")
+    pairs, _ = match_pairs(tmp_path / "real", tmp_path / "fake")
+    assert PairCrops(pairs, 64, 1)[0].fakeness_map.mean() == pytest.approx(0.2 / 4, abs=1e-6 if exact else 0.01)
+    [photo] = PhotoCrops([pairs[0].real], 64, 1).photos
+    assert np.abs(photo.astype(int) - pixels).max() <= (0 if exact else 12)
 
 
 def test_weights_say_how_often_a_photo_comes(tmp_path):
