@@ -35,12 +35,13 @@ class PhotoCrops(Dataset[Tensor]):
         length: crops an epoch.
         seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone, whatever the number of workers.
         max_side: larger photos are reduced to this side when they are read (memory).
-        weights: see :meth:`weigh`.
+        weights: how often each photo is drawn, relative to the others; 0 leaves it out, None draws all equally often.
 
     Yields float tensors (3, size, size) in [0, 1].
 
     Raises:
         ImageError: for a photo that cannot be read; the message names it.
+        ValueError: where there is no photo, or not one weight for each.
     """
 
     def __init__(
@@ -57,24 +58,16 @@ class PhotoCrops(Dataset[Tensor]):
             raise ValueError("no photos given")
         self.size, self.length, self.seed, self.epoch = size, length, seed, 0
         self.photos = [_read_reduced(path, max_side) for path in paths]
-        self.weigh(weights)
-
-    def weigh(self, weights: Sequence[float] | None) -> None:
-        """Set how often each photo is drawn, relative to the others; 0 leaves it out, None draws all equally often.
-
-        Raises:
-            ValueError: where there is not one weight for each photo.
-        """
-        if weights is not None and len(weights) != len(self.photos):
-            raise ValueError(f"weights must be one for each of {len(self.photos)} photos, got {len(weights)}")
-        self.chances = None if weights is None else np.asarray(weights, dtype=float) / np.sum(weights)
+        if weights is not None and len(weights) != len(paths):
+            raise ValueError(f"weights must be one for each of {len(paths)} photos, got {len(weights)}")
+        self.sampling_weights = None if weights is None else np.asarray(weights, dtype=float) / np.sum(weights)
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> Tensor:
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        photo = self.photos[rng.choice(len(self.photos), p=self.chances)]
+        photo = self.photos[rng.choice(len(self.photos), p=self.sampling_weights)]
         crop, _ = random_crop(photo, self.size, rng)
         return torch.from_numpy(crop).permute(2, 0, 1).float().div_(255)
 
@@ -110,7 +103,8 @@ def random_crop(
     if attention is not None:
         rows, columns = (a / b for a, b in zip(attention.shape, photo.shape[:2], strict=True))
         attended = attention[
-            int(top * rows) : int(np.ceil((top + side) * rows)), int(left * columns) : int(np.ceil((left + side) * columns))
+            int(top * rows) : int(np.ceil((top + side) * rows)),
+            int(left * columns) : int(np.ceil((left + side) * columns)),
         ]
         attention = np.ascontiguousarray(attended[:, ::-1] if flipped else attended)
     return crop, attention
