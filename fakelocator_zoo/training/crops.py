@@ -17,8 +17,7 @@ from torch.utils.data import Dataset
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.pairs import crop_alike
 from fakelocator_zoo.data.photos import random_crop
-from fakelocator_zoo.images.files import read_image
-from fakelocator_zoo.images.folders import list_images
+from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.training.recipe import PairSource, Recipe
 
 #: Attention is kept at this stride of the crop; encoder stages that it is multiplied into are no finer.

@@ -17,8 +17,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from fakelocator_zoo.data.index_crops import IndexCrops
-from fakelocator_zoo.images.files import read_image
-from fakelocator_zoo.images.folders import list_images
+from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.crops import PAINTED, match_source
 from fakelocator_zoo.training.recipe import Recipe

@@ -75,6 +75,13 @@ def test_broken_files_are_found_on_request(tmp_path):
     assert code == 1 and stdout.count("b.png is an empty file") == 2 and "a.png" not in stdout
 
 
+def test_a_link_to_its_own_folder_adds_nothing(tmp_path):
+    touch(tmp_path, *(f"{side}/{i}.png" for side in ("real", "fake") for i in range(4)))
+    (tmp_path / "real" / "loop").symlink_to(".")
+    counts = {count["method"]: count["samples"] for count in json.loads(check(tmp_path, "--json")[1])["counts"]}
+    assert counts == {"real": 4, "fake": 4}
+
+
 def test_a_check_imports_no_torch(root):
     code = (
         "import sys; sys.argv = ['fakelocator', 'data', 'check', sys.argv[1]]\n"

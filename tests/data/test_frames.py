@@ -1,5 +1,6 @@
 """Frames by number, from videos, folders and images."""
 
+import struct
 import sys
 
 import numpy as np
@@ -61,6 +62,23 @@ def test_no_more_is_decoded_than_needed(video, monkeypatch):
     monkeypatch.setattr(av, "open", lambda path: Counting(real_open(path)))
     assert numbers_in(read_frames(video, [21])) == [21]
     assert len(decoded) == 2
+
+
+@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)])
+def test_a_video_is_turned_as_its_file_says(tmp_path, matrix, turns):
+    """Phones write a portrait as a landscape, and the rotation into the track header (ISO 14496-12, 8.3.2)."""
+    pytest.importorskip("av")
+    frame = np.zeros((32, 48, 3), np.uint8)
+    frame[:16, :24] = 200
+    write_video(tmp_path / "v.mp4", [frame] * 5)
+    content = bytearray((tmp_path / "v.mp4").read_bytes())
+    a, b, c, d = (each * 0x10000 for each in matrix)
+    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 0x40000000)
+    (tmp_path / "v.mp4").write_bytes(content)
+    for numbers in ([0], [3]):
+        [read] = read_frames(tmp_path / "v.mp4", numbers)
+        upright = np.rot90(frame, turns).astype(int)
+        assert read.shape == upright.shape and np.abs(read - upright).mean() < 8
 
 
 def test_a_video_without_times_is_read_from_its_start(tmp_path):
