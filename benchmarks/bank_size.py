@@ -30,10 +30,10 @@ from benchmarks.harness.report import write_tables
 from benchmarks.harness.training import train_short
 from fakelocator_zoo.cli import terminal
 from fakelocator_zoo.cli.memory import keep_freed_memory
-from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.evaluation.environment import provenance
 from fakelocator_zoo.evaluation.samples import read_pairs
 from fakelocator_zoo.generators.bank import BANK, load_generator
+from fakelocator_zoo.images import list_images
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.texture import TextureStem
 from fakelocator_zoo.training.recipe import Recipe, load_recipe

@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.data import astronaut
 
 from fakelocator_zoo.face_parsing import load_face_parser
-from fakelocator_zoo.inference.parse import parse_photo
 from fakelocator_zoo.face_parsing.parts import PARTS
-from fakelocator_zoo.images.files import read_image, write_png
+from fakelocator_zoo.images import read_image, write_image
+from fakelocator_zoo.inference.parse import parse_photo
 from fakelocator_zoo.inference.parse_render import part_colours
 from fakelocator_zoo.inference.render import side_by_side
 
@@ -37,7 +37,7 @@ def main() -> None:
         caption, _, paths = each.partition("=")
         photo = np.concatenate([_reduced(Path(path)) for path in paths.split(",")], axis=1)
         maps[caption] = parse_photo(parser, photo).labels
-    write_png(given.out, picture(maps, parse_photo(parser, astronaut()).labels))
+    write_image(given.out, picture(maps, parse_photo(parser, astronaut()).labels))
 
 
 def picture(maps: Mapping[str, np.ndarray], astronaut_map: np.ndarray) -> np.ndarray:

@@ -29,14 +29,13 @@ from benchmarks.harness.pictures import Panel, Series, draw_panels
 from benchmarks.harness.report import write_tables
 from fakelocator_zoo import FakeLocator, terminal
 from fakelocator_zoo.cli.memory import keep_freed_memory
-from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.evaluation.environment import provenance
 from fakelocator_zoo.evaluation.metrics import coss
 from fakelocator_zoo.evaluation.statistics import Interval, auc, bootstrap_decision, bootstrap_interval
 from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.generators.synthesis import make_fakes
-from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.inference.tiles import predict_tiled
 from fakelocator_zoo.models.output import DECISION_THRESHOLD

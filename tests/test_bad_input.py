@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakelocator_zoo.images.files import (
+from fakelocator_zoo.images import (
     ImageError,
     collect_images,
     make_folder,
     read_image,
+    write_image,
     write_map,
-    write_png,
 )
 from tests.inference.stubs import noise
 
@@ -86,7 +86,7 @@ def test_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytes
     def refuse(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr("fakelocator_zoo.images.files.to_rgb", refuse)
+    monkeypatch.setattr("fakelocator_zoo.images.reader.to_rgb", refuse)
     for size in ((20000, 10000), (13000, 10000)):  # above and below the limit of Pillow's own
         check_sentence(png(*size), "more than 128 megapixels")
 
@@ -199,7 +199,7 @@ def test_write_map_and_read_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
-    write_png(tmp_path / "a.png", noise(4, 4, 1))
+    write_image(tmp_path / "a.png", noise(4, 4, 1))
     before = (tmp_path / "a.png").read_bytes()
 
     def fail(self: Image.Image, path: Path, *_: object, **__: object) -> None:
@@ -209,6 +209,6 @@ def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
     monkeypatch.setattr(Image.Image, "save", fail)
     expected = ImageError if isinstance(failure, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
-        write_png(tmp_path / "a.png", noise(4, 4, 2))
+        write_image(tmp_path / "a.png", noise(4, 4, 2))
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     assert (tmp_path / "a.png").read_bytes() == before

@@ -76,7 +76,7 @@ def bench(
     )
     from benchmarks.harness.progress import CellProgress
     from fakelocator_zoo.cli import terminal
-    from fakelocator_zoo.images.files import make_folder
+    from fakelocator_zoo.images import make_folder
 
     make_folder(out)
     if results is not None:

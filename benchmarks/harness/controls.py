@@ -18,7 +18,7 @@ from benchmarks.harness.rivals import contenders
 from fakelocator_zoo.evaluation.results import Evaluation
 from fakelocator_zoo.evaluation.samples import EvaluationSet, Sample, SampleFiles, Samples, read_pairs
 from fakelocator_zoo.evaluation.statistics import bootstrap_interval
-from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.images import read_image
 from fakelocator_zoo.models.output import DECISION_THRESHOLD
 from fakelocator_zoo.transforms.degradations import Degradation, blur, downscale, jpeg, noise
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map

@@ -41,10 +41,10 @@ from benchmarks.harness.part_training import (
 )
 from benchmarks.harness.rivals import load_model, model_names
 from benchmarks.harness.training import training_generators
-from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.face_parsing import load_face_parser
 from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.images import list_images
 from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.models.fakelocator import FakeLocator
 

@@ -25,7 +25,7 @@ from fakelocator_zoo.evaluation.statistics import (
     bootstrap_decision,
     paired_decision_difference,
 )
-from fakelocator_zoo.images.files import ImageError, read_image
+from fakelocator_zoo.images import ImageError, read_image
 from fakelocator_zoo.inference.features import centre_crop, extract_features, model_identity
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.output import DECISION_THRESHOLD

@@ -17,7 +17,7 @@ from benchmarks.harness.options import BenchOptions
 from benchmarks.harness.rivals import load_model, model_names
 from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.hub import bundled_file
-from fakelocator_zoo.images.files import write_png
+from fakelocator_zoo.images import read_image, write_image
 from fakelocator_zoo.inference.demo import PARTS, demo_pictures, run_demo
 from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.inference.localizer import Localizer
@@ -52,12 +52,11 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
             scores = [f"{cosine:.2f} / {auc:.2f}" for cosine, auc in result[place].values()]
             probabilities = f"{result['untouched']:.2f}", f"{result['manipulated']:.2f}"
             rows.append((result["model"], f"{result['part']}, {label}", *probabilities, *scores))
-        with Image.open(io.BytesIO(base64.b64decode(result["sheet"]))) as sheet:
-            sheets.setdefault(result["model"], []).append(np.asarray(sheet.convert("RGB")))
+        sheets.setdefault(result["model"], []).append(read_image(base64.b64decode(result["sheet"])))
     pictures = {}
     for model, pile in sheets.items():
         name = f"gallery-{model}.png"
-        write_png(folder / name, _stacked(pile))
+        write_image(folder / name, _stacked(pile))
         pictures[name] = f"{model}: the portrait, a part of it repainted, the true map, the located map"
     text = (
         "One public-domain portrait (scikit-image's *astronaut*), parts of it repainted by a small generator that "

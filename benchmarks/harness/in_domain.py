@@ -32,7 +32,7 @@ from fakelocator_zoo.evaluation.evaluate import evaluate
 from fakelocator_zoo.evaluation.predictors import ModelPredictor
 from fakelocator_zoo.evaluation.results import Evaluation
 from fakelocator_zoo.evaluation.samples import EvaluationSet, Photos, Sample, Samples, read_pairs
-from fakelocator_zoo.images.files import ImageError
+from fakelocator_zoo.images import ImageError
 from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.recipe import Recipe

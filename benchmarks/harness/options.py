@@ -83,7 +83,7 @@ class BenchOptions:
             Skipped: where there are fewer than two.
         """
         from benchmarks.harness.cells import Skipped
-        from fakelocator_zoo.data.photos import list_images
+        from fakelocator_zoo.images import list_images
 
         if self.faces is None:
             raise Skipped("it trains on real photos, and there are none: give --faces, or --data with faces/")

@@ -14,12 +14,11 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from benchmarks.harness.part_fakes import MANIPULATED, PartFaces, attention_maps, paint_part
-from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.evaluation.evaluate import MAP_THRESHOLD
 from fakelocator_zoo.evaluation.metrics import coss
 from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.generators.network import Generator
-from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.models.attention import AttentionMode, map_weight
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.heads import painted_if_fake

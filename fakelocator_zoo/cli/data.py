@@ -108,16 +108,18 @@ def _broken_files(index: DataIndex) -> list[str]:
     from rich.console import Console
     from rich.progress import track
 
-    from fakelocator_zoo.data.frames import evenly_spaced, frame_numbers, read_frames
+    from fakelocator_zoo.data.frames import evenly_spaced, frame_numbers, read_frames, read_masks
 
     stderr = Console(stderr=True)
+    masks = {sample.mask for sample in index.samples}
     files = sorted({path for sample in index.samples for path in sample.files})
     broken = []
     for path in track(files, "decoding", console=stderr, transient=True, disable=not stderr.is_terminal):
         try:
             numbers = frame_numbers(path)
             # Of videos and folders of frames: some, and the last, which a file that was cut off lacks.
-            read_frames(path, sorted({*(numbers[i] for i in evenly_spaced(len(numbers), 8)), numbers[-1]}))
+            some = sorted({*(numbers[i] for i in evenly_spaced(len(numbers), 8)), numbers[-1]})
+            (read_masks if path in masks else read_frames)(path, some)
         except (ValueError, OSError) as error:
             broken.append(str(error))
     return broken

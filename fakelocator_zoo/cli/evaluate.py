@@ -89,7 +89,7 @@ def evaluate(
         from fakelocator_zoo.evaluation.environment import provenance
         from fakelocator_zoo.evaluation.samples import EvaluationSet, read_pairs, read_photos, read_whole
         from fakelocator_zoo.evaluation.tables import read_card, write_card
-        from fakelocator_zoo.images.files import make_folder, write_png
+        from fakelocator_zoo.images import make_folder, write_image
         from fakelocator_zoo.model_files import write_whole
         from fakelocator_zoo.transforms.degradations import degradation, parse_degradation
 
@@ -133,7 +133,7 @@ def evaluate(
     write_whole(out / "evaluation.md", measured.report.encode())
     write_whole(out / "images.csv", _images_csv(measured.evaluations).encode())
     if measured.sheet is not None:
-        write_png(out / "sheet.png", measured.sheet)
+        write_image(out / "sheet.png", measured.sheet)
     if card is not None:
         write_card(card, measured.report)
     if as_json:

@@ -31,7 +31,7 @@ def demo(
     device: DeviceOption = None,
 ) -> None:
     """Repaint a part of a real portrait, locate it, and draw photo, maps and overlay into one picture."""
-    from fakelocator_zoo.images.files import make_folder, write_png
+    from fakelocator_zoo.images import make_folder, write_image
     from fakelocator_zoo.inference import demo as demonstration
 
     if part not in demonstration.PARTS:
@@ -43,7 +43,7 @@ def demo(
     localizer = load_localizer(model, device)
     generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
     result = demonstration.run_demo(localizer, generator, part)
-    write_png(out / "demo.png", demonstration.demo_sheet(result))
+    write_image(out / "demo.png", demonstration.demo_sheet(result))
 
     table = terminal.table("map", "COSS", "pixel AUC", "COSS, face box alone", "pixel AUC, face box alone")
     for name, scores in result.scores.items():
@@ -70,7 +70,7 @@ def locate(
 ) -> None:
     """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo."""
     from fakelocator_zoo.cli.photo_arguments import collect_photos, free_stem, with_progress
-    from fakelocator_zoo.images.files import ImageError, make_folder, write_map, write_png
+    from fakelocator_zoo.images import ImageError, make_folder, write_image, write_map
 
     photos, failures = collect_photos(paths, out)
     located = 0
@@ -94,7 +94,7 @@ def locate(
                 result.save(files["overlay"])
                 if explain:
                     files["explanation"] = out / f"{stem}_explain.png"
-                    write_png(files["explanation"], explanation(result))
+                    write_image(files["explanation"], explanation(result))
             except ImageError as error:
                 failures.append(str(error))
                 continue
@@ -136,11 +136,11 @@ def adapt(
     if method not in ("tsne", "opentsne"):
         raise typer.BadParameter(f"{method!r} is neither tsne nor opentsne", param_hint="--method")
     from fakelocator_zoo.clustering import adapt as adaptation
-    from fakelocator_zoo.images.files import collect_images
+    from fakelocator_zoo.images import list_images
 
     known = adaptation.parse_labelled(labelled, folder)
     # What an earlier run wrote is not clustered.
-    photos = [path for path in collect_images(folder) if out.resolve() not in path.resolve().parents]
+    photos = [path for path in list_images([folder]) if out.resolve() not in path.resolve().parents]
     localizer = load_localizer(model, device)
     name = str(Path(model).resolve()) if model and Path(model).is_dir() else model
     found = adaptation.adapt(

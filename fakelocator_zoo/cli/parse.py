@@ -27,7 +27,7 @@ def parse(
 ) -> None:
     """Tell skin, hair, mouth, ... apart: a mask of part numbers and a coloured picture for each photo."""
     from fakelocator_zoo.cli.photo_arguments import collect_photos, free_stem, with_progress
-    from fakelocator_zoo.images.files import ImageError, make_folder, read_image, write_png
+    from fakelocator_zoo.images import ImageError, make_folder, read_image, write_image
 
     photos, failures = collect_photos(paths, out)
     parsed_count = 0
@@ -48,7 +48,7 @@ def parse(
                 stem = free_stem(photo.stem, taken)
                 files = {"mask": out / f"{stem}_parts.png", "picture": out / f"{stem}_parts_picture.png"}
                 write_whole(files["mask"], index_png(parsed.labels, parsed.parts))
-                write_png(files["picture"], parts_sheet(parsed))
+                write_image(files["picture"], parts_sheet(parsed))
             except (ImageError, OSError) as error:
                 failures.append(str(error))
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from fakelocator_zoo.images.files import ImageError, collect_images
+from fakelocator_zoo.images import ImageError, list_images
 
 
 def collect_photos(paths: Iterable[Path], out: Path) -> tuple[list[Path], list[str]]:
@@ -17,7 +17,7 @@ def collect_photos(paths: Iterable[Path], out: Path) -> tuple[list[Path], list[s
     failures: list[str] = []
     for path in paths:
         try:
-            found = collect_images(path)
+            found = list_images([path])
         except ImageError as error:
             failures.append(str(error))
             continue

@@ -37,8 +37,8 @@ def bank(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train the small generators that make training fakes from real photos."""
-    from fakelocator_zoo.data.photos import list_images
     from fakelocator_zoo.generators.bank import train_bank
+    from fakelocator_zoo.images import list_images
 
     def report(name: str, figures: dict[str, float]) -> None:
         typer.echo(f"{name}: L1 {figures['l1']:.4f}, sharpness {figures['sharpness']:.2f}")

@@ -29,7 +29,7 @@ from fakelocator_zoo.clustering.arguments import MIN_SAMPLES
 from fakelocator_zoo.clustering.embedding import Method
 from fakelocator_zoo.clustering.scatter import draw_scatter
 from fakelocator_zoo.clustering.separability import MIN_GAP
-from fakelocator_zoo.images.files import ImageError, make_folder, write_png
+from fakelocator_zoo.images import ImageError, make_folder, write_image
 from fakelocator_zoo.inference.features import Features, extract_features, model_identity
 from fakelocator_zoo.inference.localizer import Localization
 from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
@@ -192,7 +192,7 @@ def adapt(
         clusters.fit(features.values, labelled_index=list(known), labelled_as=list(known.values()))  # type: ignore[arg-type]
     found = _adaptation(everything, features, clusters)
     write_whole(out / RESULTS, _csv(found).encode())
-    write_png(out / SCATTER, draw_scatter(clusters, found.paths, list(known)))
+    write_image(out / SCATTER, draw_scatter(clusters, found.paths, list(known)))
     if clusters.separable_:
         about: dict[str, Any] = {**model_identity(model), "model": model_name, "crop": crop}
         save_clustering(clusters, out / ADAPTER, about)

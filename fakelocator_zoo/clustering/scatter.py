@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fakelocator_zoo.clustering import SingleSampleClustering
-from fakelocator_zoo.images.files import ImageError, read_image
+from fakelocator_zoo.images import ImageError, read_image
 
 _SIDE, _MARGIN, _HEAD, _THUMBNAIL = 1000, 40, 56, 52
 _FAKE, _REAL = (214, 68, 48), (38, 132, 84)

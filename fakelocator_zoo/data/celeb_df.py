@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from fakelocator_zoo.data.clips import Clips, read_clips
-from fakelocator_zoo.data.index import REAL, DataIndex, Sample, Unmatched, lacking
+from fakelocator_zoo.data.index import REAL, DataIndex, IndexedSample, Unmatched, lacking
 from fakelocator_zoo.images.folders import subfolders
 
 TEST_LIST = "List_of_testing_videos.txt"
@@ -23,7 +23,7 @@ def is_celeb_df(root: Path) -> bool:
     return bool(_folders(root).keys() & {"Celeb-real", _METHOD})
 
 
-def read_celeb_df(root: str | Path) -> DataIndex:
+def index_celeb_df(root: str | Path) -> DataIndex:
     """Index a Celeb-DF; whatever part of it is there.
 
     The official list names the test videos alone, and people in it are in other videos too. A video is in
@@ -41,7 +41,7 @@ def read_celeb_df(root: str | Path) -> DataIndex:
         unmatched += found.unmatched
         notes += found.notes
     aligned = not any(found.cropped for found in clips.values())
-    placed: list[tuple[str, Sample]] = []
+    placed: list[tuple[str, IndexedSample]] = []
     for folder, found in clips.items():
         for name, path in found.by_name.items():
             parts = re.fullmatch(_NAMES[folder], name)
@@ -50,13 +50,13 @@ def read_celeb_df(root: str | Path) -> DataIndex:
                 continue
             if folder != _METHOD:
                 identity = parts[1] if folder == "Celeb-real" else f"youtube {parts[1]}"
-                placed.append((f"{folder}/{name}", Sample(REAL, real=path, identities=(identity,))))
+                placed.append((f"{folder}/{name}", IndexedSample(REAL, real=path, identities=(identity,))))
                 continue
             partner = f"{parts[1]}_{parts[3]}"
             real = clips["Celeb-real"].by_name.get(partner) if aligned else None
             if aligned and real is None:
                 unmatched.append(Unmatched(path, f"its real video {partner} is not there"))
-            placed.append((f"{folder}/{name}", Sample(_METHOD, real, path, identities=(parts[1], parts[2]))))
+            placed.append((f"{folder}/{name}", IndexedSample(_METHOD, real, path, identities=(parts[1], parts[2]))))
     unknown = sum(not sample.usable for _, sample in placed)
     if unknown:
         notes.append(

@@ -8,34 +8,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
-
-from fakelocator_zoo.data.index import REAL, DataIndex, Sample, Unmatched, lacking
-from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.data.index import REAL, DataIndex, IndexedSample, Unmatched, lacking
 from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, files_by_name, walk_files
 
 PHOTOS, PARTS_FOLDER = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
-#: How the files call the parts, in the order of :data:`fakelocator_zoo.face_parsing.parts.PARTS` from 1 on.
-PART_SUFFIXES = (
-    "skin",
-    "nose",
-    "eye_g",
-    "l_eye",
-    "r_eye",
-    "l_brow",
-    "r_brow",
-    "l_ear",
-    "r_ear",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "hair",
-    "hat",
-    "ear_r",
-    "neck_l",
-    "neck",
-    "cloth",
-)
+_PART_SUFFIXES = {
+    *("skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear"),
+    *("mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth"),
+}
 _TO_CELEBA, _PEOPLE = "CelebA-HQ-to-CelebA-mapping.txt", "identity_CelebA.txt"
 
 
@@ -44,7 +24,7 @@ def is_celebamask_hq(root: Path) -> bool:
     return (root / PHOTOS).is_dir()
 
 
-def read_celebamask_hq(root: str | Path) -> DataIndex:
+def index_celebamask_hq(root: str | Path) -> DataIndex:
     """Index the photos, all real; files of parts that are missing, unknown or without a photo are told.
 
     People are told apart where CelebA's two lists (the mapping of the download, and identity_CelebA.txt) lie in
@@ -56,7 +36,7 @@ def read_celebamask_hq(root: str | Path) -> DataIndex:
     with_parts: set[str] = set()
     for path in walk_files(root / PARTS_FOLDER):
         number, _, part = path.stem.partition("_")
-        if path.suffix.lower() not in IMAGE_SUFFIXES or part not in PART_SUFFIXES or not number.isdigit():
+        if path.suffix.lower() not in IMAGE_SUFFIXES or part not in _PART_SUFFIXES or not number.isdigit():
             unmatched.append(Unmatched(path, "not named <number>_<part>.png"))
         elif str(int(number)) not in photos:
             unmatched.append(Unmatched(path, f"no photo {int(number)}"))
@@ -67,31 +47,10 @@ def read_celebamask_hq(root: str | Path) -> DataIndex:
     if not people:
         notes.append(f"{_TO_CELEBA} or {_PEOPLE} is not there: every photo counts as a person of its own")
     samples = [
-        Sample(REAL, path, identities=(people.get(name, f"photo {name}"),))
+        IndexedSample(REAL, path, identities=(people.get(name, f"photo {name}"),))
         for name, path in sorted(photos.items(), key=lambda item: (len(item[0]), item[0]))
     ]
     return DataIndex("celebamask-hq", root, samples, unmatched, notes)
-
-
-def read_part_labels(root: str | Path, photo: int) -> np.ndarray:
-    """The parts of one photo in one picture: (512, 512) uint8, 0 background, else the index in ``PARTS``.
-
-    Where parts overlap the later one wins, so that lips lie on skin.
-
-    Raises:
-        FileNotFoundError: where the photo has no file of parts.
-    """
-    folder = Path(root) / PARTS_FOLDER / str(photo // 2000)
-    labels = None
-    for index, suffix in enumerate(PART_SUFFIXES, 1):
-        path = folder / f"{photo:05d}_{suffix}.png"
-        if path.is_file():
-            inside = read_image(path)[..., 0] > 127
-            labels = np.zeros(inside.shape, np.uint8) if labels is None else labels
-            labels[inside] = index
-    if labels is None:
-        raise FileNotFoundError(f"{folder} has no parts of photo {photo}, such as {photo:05d}_skin.png")
-    return labels
 
 
 def _read_people(root: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fakelocator_zoo.data.index import REAL, SPLITS, DataIndex, Sample, Unmatched
+from fakelocator_zoo.data.index import REAL, SPLITS, DataIndex, IndexedSample, Unmatched
 from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, subfolders, walk_files
 
 REALS = ("ffhq", "celeba", "youtube")
@@ -26,7 +26,7 @@ def is_dffd(root: Path) -> bool:
     return any({"Real", "Fake", "Mask"} <= subfolders(path).keys() for name, path in folders.items() if name in SPLITS)
 
 
-def read_dffd(root: str | Path) -> DataIndex:
+def index_dffd(root: str | Path) -> DataIndex:
     """Index a DFFD; whatever part of it is there."""
     root = Path(root)
     unmatched: list[Unmatched] = []
@@ -51,16 +51,16 @@ def read_dffd(root: str | Path) -> DataIndex:
         else:
             found.append((source, split, name, path))
 
-    samples: list[Sample] = []
+    samples: list[IndexedSample] = []
     for source, split, name, path in found:
         method = _BASELINE.get(source, REAL if source in REALS else source)
         identity = (f"{source}/{split}/{name}",)  # photos of strangers: each is a person of its own
         if method == REAL:
-            samples.append(Sample(REAL, real=path, split=split, identities=identity))
+            samples.append(IndexedSample(REAL, real=path, split=split, identities=identity))
         elif method in (*WHOLE, *PARTIAL, "fake"):
             mask = masks.pop((source, split, name), None)
             samples.append(
-                Sample(method, fake=path, mask=mask, split=split, identities=identity, whole=method in WHOLE)
+                IndexedSample(method, fake=path, mask=mask, split=split, identities=identity, whole=method in WHOLE)
             )
         else:
             unmatched.append(Unmatched(path, f"{source} is no part of DFFD"))
@@ -78,7 +78,7 @@ def _without_mask(folder: str) -> str:
     return name
 
 
-def _notes(samples: list[Sample]) -> list[str]:
+def _notes(samples: list[IndexedSample]) -> list[str]:
     methods = {sample.method for sample in samples}
     expected = () if "fake" in methods else (REAL, *PARTIAL, *WHOLE)
     notes = [f"{method}: none there" for method in expected if method not in methods]

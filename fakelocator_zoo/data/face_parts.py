@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fakelocator_zoo.face_parsing.parts import PARTS
+from fakelocator_zoo.images import list_images, read_image, read_labels, to_rgb
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+#: Background and the 18 parts of CelebAMask-HQ, as :data:`fakelocator_zoo.face_parsing.parts.PARTS` names them.
+PART_COUNT = 19
 
 
 class LabelledFaces(NamedTuple):
@@ -32,26 +33,22 @@ def read_celebamask(images: Path, masks: Path, side: int = 288, last: int = 0, s
         last: read the last so many alone (0: all); skip_last: leave the last so many out.
 
     Raises:
-        FileNotFoundError: no photo, or a photo without labels.
-        ValueError: labels outside the 19 parts, for example an RGB picture of labels.
+        ImageError: where there is no photo, one cannot be read, or labels are stored as colours.
+        FileNotFoundError: where a photo has no labels.
+        ValueError: for a label outside the 19 parts.
     """
-    files = sorted(p for p in Path(images).iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+    files = list_images([images])
     files = files[-last:] if last else files[: max(len(files) - skip_last, 0)]
-    if not files:
-        raise FileNotFoundError(f"no photos in {images}")
     photos, labels = [], []
     for file in files:
         mask = Path(masks) / f"{file.stem}.png"
         if not mask.is_file():
             raise FileNotFoundError(f"no labels for {file.name} in {masks}")
-        with Image.open(mask) as picture:
-            if picture.mode not in ("P", "L"):
-                raise ValueError(f"{mask} holds colours, not part numbers: a palette or grey PNG is needed")
-            index = np.array(picture.resize((side, side), Image.Resampling.NEAREST))
-        if index.max() >= len(PARTS):
-            raise ValueError(f"{mask} holds label {index.max()}: there are {len(PARTS)} parts, numbered from 0")
-        labels.append(index)
-        photos.append(read_photo(file, side))
+        index = read_labels(mask)
+        if index.max() >= PART_COUNT:
+            raise ValueError(f"{mask} holds label {index.max()}: there are {PART_COUNT} parts, numbered from 0")
+        labels.append(np.array(Image.fromarray(index).resize((side, side), Image.Resampling.NEAREST)))
+        photos.append(_reduced(read_image(file), side))
     return stack_faces(photos, labels, files)
 
 
@@ -72,20 +69,17 @@ def read_scenery(folder: Path | None = None, side: int = 256) -> Tensor:
             "page",
             "rocket",
         )
-        pictures = [Image.fromarray(getattr(data, name)()) for name in names]
+        pictures = [to_rgb(getattr(data, name)()) for name in names]
     else:
-        pictures = [Image.open(p) for p in sorted(Path(folder).iterdir()) if p.suffix.lower() in PHOTO_SUFFIXES]
-    reduced = [p.convert("RGB").resize((side, side), Image.Resampling.LANCZOS) for p in pictures]
-    return torch.from_numpy(np.stack([np.asarray(p) for p in reduced])).permute(0, 3, 1, 2).contiguous()
-
-
-def read_photo(file: Path, side: int) -> np.ndarray:
-    """A photo reduced to (side, side, 3) uint8."""
-    with Image.open(file) as picture:
-        return np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS))
+        pictures = [read_image(path) for path in list_images([folder])]
+    return torch.from_numpy(np.stack([_reduced(p, side) for p in pictures])).permute(0, 3, 1, 2).contiguous()
 
 
 def stack_faces(photos: Sequence[np.ndarray], labels: Sequence[np.ndarray], files: Sequence[Path]) -> LabelledFaces:
     """Photos (H, W, 3) and labels (H, W), all of one size, as tensors."""
     images = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).contiguous()
     return LabelledFaces(images, torch.from_numpy(np.stack(labels)), [file.name for file in files])
+
+
+def _reduced(photo: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(photo).resize((side, side), Image.Resampling.LANCZOS))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fakelocator_zoo.data.clips import Clips, read_clips
-from fakelocator_zoo.data.index import REAL, DataIndex, Sample, Unmatched, lacking
+from fakelocator_zoo.data.index import REAL, DataIndex, IndexedSample, Unmatched, lacking
 from fakelocator_zoo.images.folders import subfolders
 
 #: Best known first: papers report c23 unless they say otherwise.
@@ -35,7 +35,7 @@ def is_faceforensics(root: Path) -> bool:
     return (root / "original_sequences").is_dir() or (root / "manipulated_sequences").is_dir()
 
 
-def read_faceforensics(root: str | Path, compression: str | None = None) -> DataIndex:
+def index_faceforensics(root: str | Path, compression: str | None = None) -> DataIndex:
     """Index a FaceForensics++; whatever part of it is there.
 
     Args:
@@ -56,7 +56,7 @@ def read_faceforensics(root: str | Path, compression: str | None = None) -> Data
     if len(present) > 1:
         notes.append(f"compression {level} is used; {', '.join(present)} are there")
 
-    samples: list[Sample] = []
+    samples: list[IndexedSample] = []
     unmatched: list[Unmatched] = []
     reals: dict[str, Clips] = {}
     for source, parse in (("youtube", _youtube_name), ("actors", _actors_name)):
@@ -69,7 +69,7 @@ def read_faceforensics(root: str | Path, compression: str | None = None) -> Data
                 unmatched.append(Unmatched(path, f"not named as a video of {source}"))
             else:
                 split = split_of.get(name)
-                samples.append(Sample(REAL, real=path, split=split, identities=parsed.identities))
+                samples.append(IndexedSample(REAL, real=path, split=split, identities=parsed.identities))
     for method, folder in subfolders(root / "manipulated_sequences").items():
         of_actors = method == _ACTORS_METHOD
         parse = _actors_fake_name if of_actors else _youtube_fake_name
@@ -87,7 +87,7 @@ def _read_method(
     clips = read_clips(folder / level)
     unmatched, notes = list(clips.unmatched), list(clips.notes)
     masks = _read_masks(folder, level, clips)
-    samples: list[Sample] = []
+    samples: list[IndexedSample] = []
     for name, path in clips.by_name.items():
         parsed = parse(name)
         if parsed is None:
@@ -100,7 +100,7 @@ def _read_method(
                 unmatched.append(Unmatched(path, f"its real video {parsed.real} is not there"))
         # Both people of a swap are in one official split; if a copy says otherwise, that is a leak to be shown.
         split = next((split_of[person] for person in parsed.identities if person in split_of), None)
-        samples.append(Sample(method, real, path, masks.pop(name, None), split, parsed.identities))
+        samples.append(IndexedSample(method, real, path, masks.pop(name, None), split, parsed.identities))
     unmatched += [Unmatched(path, f"a mask, but {method} has no fake of this name") for path in masks.values()]
     unknown = sum(not sample.usable for sample in samples)
     if unknown:
@@ -139,7 +139,7 @@ def _read_splits(root: Path) -> tuple[dict[str, str], list[str]]:
     return split_of, notes
 
 
-def _missing(samples: list[Sample], listed: set[str]) -> list[str]:
+def _missing(samples: list[IndexedSample], listed: set[str]) -> list[str]:
     """What a whole copy would have besides; by name where the official lists are there."""
     notes = []
     here: dict[str, set[str]] = {}

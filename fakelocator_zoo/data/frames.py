@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.images import read_image, read_mask
 from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from fakelocator_zoo.images.masks import mask_of_frame
 
 _NUMBER = re.compile(r"(\d+)$")
 
@@ -59,22 +60,37 @@ def evenly_spaced(total: int, count: int) -> list[int]:
 
 
 def read_frames(path: Path, numbers: Sequence[int]) -> list[np.ndarray]:
-    """Frames as uint8 RGB (H, W, 3), in the order asked for; of a video no more is decoded than they need.
+    """Frames as uint8 RGB (H, W, 3), upright, in the order asked for; of a video no more is decoded than they need.
 
     Raises:
         ValueError: a damaged file, or a number that it does not have.
         ImportError: a video, and PyAV is not installed.
     """
-    if path.is_dir():
-        files = _frame_files(path)
-        for number in numbers:
-            if number not in files:
-                raise ValueError(f"{path} has no frame {number}")
-        return [read_image(files[number]) for number in numbers]
     if is_video(path):
         decoded = _decode(path, numbers)
         return [decoded[number] for number in numbers]
-    return [read_image(path) for _ in numbers]
+    return [read_image(file) for file in _image_files(path, numbers)]
+
+
+def read_masks(path: Path, numbers: Sequence[int]) -> list[np.ndarray]:
+    """Masks as float32 (H, W) in [0, 1], with the conventions of :func:`~fakelocator_zoo.images.read_mask`.
+
+    Raises:
+        ValueError, ImportError: as :func:`read_frames`, and where nothing in a mask is fake.
+    """
+    if is_video(path):
+        return [mask_of_frame(frame, str(path)) for frame in read_frames(path, numbers)]
+    return [read_mask(file) for file in _image_files(path, numbers)]
+
+
+def _image_files(path: Path, numbers: Sequence[int]) -> list[Path]:
+    if not path.is_dir():
+        return [path for _ in numbers]
+    files = _frame_files(path)
+    for number in numbers:
+        if number not in files:
+            raise ValueError(f"{path} has no frame {number}")
+    return [files[number] for number in numbers]
 
 
 def _frame_files(folder: Path) -> dict[int, Path]:
@@ -154,8 +170,14 @@ def _decode_from_key_frames(
                     break
             if position != times[number]:
                 return None
-            found[number] = frame.to_ndarray(format="rgb24")
+            found[number] = _upright(frame)
     return found
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """The pixels (H, W, 3) uint8, turned as the file says: phones store a portrait as a landscape and its rotation."""
+    quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as numpy counts
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns))
 
 
 def _decode_in_order(path: Path, numbers: set[int]) -> dict[int, np.ndarray]:
@@ -163,7 +185,7 @@ def _decode_in_order(path: Path, numbers: set[int]) -> dict[int, np.ndarray]:
     with _opened(path) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number in numbers:
-                found[number] = frame.to_ndarray(format="rgb24")
+                found[number] = _upright(frame)
                 if len(found) == len(numbers):
                     return found
     raise ValueError(f"{path} is cut off before frame {max(numbers)}; copy or download it again")

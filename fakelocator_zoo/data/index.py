@@ -23,8 +23,8 @@ SPLITS = {
 }
 
 
-class Sample(NamedTuple):
-    """A real image or a fake; a path is an image, a video, or a folder of numbered frames of one.
+class IndexedSample(NamedTuple):
+    """The files of a real image or a fake. A path is an image, a video, or a folder of numbered frames of one.
 
     A fake's true map is, in this order: |real - fake| where ``real`` is there (and within ``mask``, if there is
     one, since compression changes the rest too); the grey ``mask``; ones where it was made ``whole``.
@@ -61,7 +61,7 @@ class DataIndex(NamedTuple):
 
     layout: str
     root: Path
-    samples: list[Sample]
+    samples: list[IndexedSample]
     unmatched: list[Unmatched]
     notes: list[str]  #: what is missing, and what was decided; a sentence each
 
@@ -70,7 +70,7 @@ class DataIndex(NamedTuple):
         """The manipulations, sorted."""
         return sorted({sample.method for sample in self.samples if sample.fake is not None})
 
-    def select(self, methods: Collection[str] = (), split: str | None = None) -> list[Sample]:
+    def select(self, methods: Collection[str] = (), split: str | None = None) -> list[IndexedSample]:
         """The usable samples of a split, fakes of the given methods alone (none given: all), and all reals.
 
         Raises:
@@ -106,9 +106,9 @@ class Count(NamedTuple):
     usable: int
 
 
-def count_samples(samples: Iterable[Sample]) -> list[Count]:
+def count_samples(samples: Iterable[IndexedSample]) -> list[Count]:
     """One count for each split and method, reals first in every split."""
-    groups: dict[tuple[str | None, str], list[Sample]] = {}
+    groups: dict[tuple[str | None, str], list[IndexedSample]] = {}
     for sample in samples:
         groups.setdefault((sample.split, sample.method), []).append(sample)
     order = ["train", "val", "test", None]

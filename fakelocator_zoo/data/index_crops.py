@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from fakelocator_zoo.data.frames import read_frames, shared_frames
-from fakelocator_zoo.data.index import Sample
+from fakelocator_zoo.data.frames import read_frames, read_masks, shared_frames
+from fakelocator_zoo.data.index import IndexedSample
 from fakelocator_zoo.data.pairs import PairSample, crop_alike
+from fakelocator_zoo.images.reader import check_same_size
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 _ATTEMPTS = 20
@@ -36,10 +36,10 @@ class IndexCrops(Dataset[PairSample]):
     """
 
     def __init__(
-        self, samples: Sequence[Sample], size: int, length: int, *, seed: int = 0, frames_per_video: int = 8
+        self, samples: Sequence[IndexedSample], size: int, length: int, *, seed: int = 0, frames_per_video: int = 8
     ) -> None:
         self.fakes = [sample for sample in samples if sample.fake is not None and sample.usable]
-        self.reals = [sample.real for sample in samples if sample.fake is None and sample.real is not None]
+        self.reals = [sample for sample in samples if sample.fake is None and sample.real is not None]
         if not self.fakes:
             raise ValueError("no fakes whose true map is known: nothing to train on")
         if not self.reals and any(sample.real is None for sample in self.fakes):
@@ -68,44 +68,35 @@ class IndexCrops(Dataset[PairSample]):
             f"{_ATTEMPTS} samples in a row cannot be read, such as {sample.fake}; run: fakelocator data check"
         )
 
-    def _paired(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        real, fake, *masks = self._frame(sample.files, rng)
+    def _paired(self, sample: IndexedSample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        (real, fake), mask = self._read(sample, rng)
         truth = fakeness_map(real, fake)
-        if masks:
-            # Compression changes every pixel a little; outside the mask nothing was painted.
-            truth = truth * (_unit_mask(masks[0]) > 0)
+        if mask is not None:
+            # Compression changes every pixel a little; outside the mask nothing is fake.
+            truth = truth * (mask > 0)
         if not truth.any():
             raise ValueError(f"a frame of {sample.fake} does not differ from {sample.real}")
         real, fake, truth = crop_alike([real, fake, truth], self.size, rng, around=_changed_pixel(truth, rng))
         return real, fake, truth
 
-    def _unpaired(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        fake, *masks = self._frame(sample.files, rng)
-        truth = np.ones(fake.shape[:2], np.float32) if sample.whole else _unit_mask(masks[0])
-        if not truth.any():
-            raise ValueError(f"a mask of {sample.fake} is empty")
+    def _unpaired(self, sample: IndexedSample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        [fake], mask = self._read(sample, rng)
+        truth = np.ones(fake.shape[:2], np.float32) if mask is None or sample.whole else mask
         fake, truth = crop_alike([fake, truth], self.size, rng, around=_changed_pixel(truth, rng))
-        [real] = self._frame([self.reals[rng.integers(len(self.reals))]], rng)
+        [real], _ = self._read(self.reals[rng.integers(len(self.reals))], rng)
         [real] = crop_alike([real], self.size, rng)
         return real, fake, truth
 
-    def _frame(self, paths: Sequence[Path], rng: np.random.Generator) -> list[np.ndarray]:
-        """The same random frame of each path."""
-        number = int(rng.choice(shared_frames(paths, self.frames_per_video)))
-        frames = [read_frames(path, [number])[0] for path in paths]
-        for path, frame in zip(paths, frames, strict=True):
-            if frame.shape != frames[0].shape:
-                raise ValueError(
-                    f"{paths[0]} is {frames[0].shape[1]} x {frames[0].shape[0]} pixels and {path} is "
-                    f"{frame.shape[1]} x {frame.shape[0]}; a pair must have one size"
-                )
-        return frames
-
-
-def _unit_mask(mask: np.ndarray) -> np.ndarray:
-    """A mask (H, W, 3) uint8 as float32 (H, W) in [0, 1]; one of zeros and ones counts as black and white."""
-    grey = mask.mean(axis=-1, dtype=np.float32)
-    return grey if mask.max() <= 1 else grey / 255
+    def _read(self, sample: IndexedSample, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray | None]:
+        """Real and fake, as far as the sample has them, and the mask, all of the same random frame."""
+        number = int(rng.choice(shared_frames(sample.files, self.frames_per_video)))
+        paths = [path for path in (sample.real, sample.fake) if path is not None]
+        images = [read_frames(path, [number])[0] for path in paths]
+        mask = None if sample.mask is None else read_masks(sample.mask, [number])[0]
+        others = images if mask is None else [*images, mask]
+        for path, other in zip(sample.files, others, strict=True):
+            check_same_size(images[0], paths[0], other, path)
+        return images, mask
 
 
 def _changed_pixel(truth: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fakelocator_zoo.data.face_parts import PHOTO_SUFFIXES, LabelledFaces, stack_faces
+from fakelocator_zoo.data.face_parts import LabelledFaces, stack_faces
+from fakelocator_zoo.images import list_images, read_image
 
 LANDMARK_PARTS: tuple[str, ...] = (
     "background",
@@ -90,7 +91,7 @@ def read_landmarks(images: Path, landmarks: Path, side: int = 288, last: int = 0
         FileNotFoundError: no photo has landmarks.
     """
     outlined = {file.stem: file for file in Path(landmarks).glob("*.tem")}
-    files = sorted(p for p in Path(images).iterdir() if p.stem in outlined and p.suffix.lower() in PHOTO_SUFFIXES)
+    files = [path for path in list_images([images]) if path.stem in outlined]
     files = files[-last:] if last else files[: max(len(files) - skip_last, 0)]
     if not files:
         raise FileNotFoundError(f"no photo of {images} has landmarks in {landmarks}")
@@ -98,10 +99,9 @@ def read_landmarks(images: Path, landmarks: Path, side: int = 288, last: int = 0
     for file in files:
         points = read_tem(outlined[file.stem])
         corner, width = face_square(points)
-        with Image.open(file) as picture:
-            scale = picture.width / ORIGINAL_SIDE
-            box = tuple(scale * edge for edge in (*corner, *(corner + width)))
-            photos.append(np.asarray(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS, box)))
+        photo = Image.fromarray(read_image(file))
+        box = tuple(photo.width / ORIGINAL_SIDE * edge for edge in (*corner, *(corner + width)))
+        photos.append(np.asarray(photo.resize((side, side), Image.Resampling.LANCZOS, box)))
         labels.append(draw_parts(points - corner, side, width))
     return stack_faces(photos, labels, files)
 

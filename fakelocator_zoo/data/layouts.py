@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from fakelocator_zoo.data.celeb_df import is_celeb_df, read_celeb_df
-from fakelocator_zoo.data.celebamask_hq import is_celebamask_hq, read_celebamask_hq
-from fakelocator_zoo.data.dffd import is_dffd, read_dffd
-from fakelocator_zoo.data.faceforensics import is_faceforensics, read_faceforensics
+from fakelocator_zoo.data.celeb_df import index_celeb_df, is_celeb_df
+from fakelocator_zoo.data.celebamask_hq import index_celebamask_hq, is_celebamask_hq
+from fakelocator_zoo.data.dffd import index_dffd, is_dffd
+from fakelocator_zoo.data.faceforensics import index_faceforensics, is_faceforensics
 from fakelocator_zoo.data.index import DataIndex
-from fakelocator_zoo.data.pair_folders import has_sides, read_pairs, read_whole, shares_names
+from fakelocator_zoo.data.pair_folders import has_sides, index_pairs, index_whole, shares_names
 from fakelocator_zoo.images.folders import subfolders
 
 
@@ -25,13 +25,13 @@ class Layout(NamedTuple):
 
 #: In the order in which they are tried.
 LAYOUTS = {
-    "faceforensics": Layout(is_faceforensics, read_faceforensics, "original_sequences/, manipulated_sequences/"),
-    "celeb-df": Layout(is_celeb_df, read_celeb_df, "Celeb-real/, Celeb-synthesis/"),
-    "celebamask-hq": Layout(is_celebamask_hq, read_celebamask_hq, "CelebA-HQ-img/"),
-    "dffd": Layout(is_dffd, read_dffd, "faceapp/, stargan/, pggan_v1/, ..., or train/{Real,Fake,Mask}/"),
-    "pairs": Layout(lambda root: has_sides(root) and shares_names(root), read_pairs, "real/, fake/ with equal names"),
+    "faceforensics": Layout(is_faceforensics, index_faceforensics, "original_sequences/, manipulated_sequences/"),
+    "celeb-df": Layout(is_celeb_df, index_celeb_df, "Celeb-real/, Celeb-synthesis/"),
+    "celebamask-hq": Layout(is_celebamask_hq, index_celebamask_hq, "CelebA-HQ-img/"),
+    "dffd": Layout(is_dffd, index_dffd, "faceapp/, stargan/, pggan_v1/, ..., or train/{Real,Fake,Mask}/"),
+    "pairs": Layout(lambda root: has_sides(root) and shares_names(root), index_pairs, "real/, fake/ with equal names"),
     # Never taken by itself: pairs of which the names differ would silently become whole fakes.
-    "whole": Layout(lambda root: False, read_whole, "real/, fake/ without pairs, only if named"),
+    "whole": Layout(lambda root: False, index_whole, "real/, fake/ without pairs, only if named"),
 }
 
 
@@ -74,7 +74,7 @@ def read_index(root: str | Path, layout: str | None = None, *, compression: str 
     if name not in LAYOUTS:
         raise ValueError(f"there is no layout {name!r}; there are {', '.join(LAYOUTS)}")
     if name == "faceforensics":
-        return read_faceforensics(root, compression)
+        return index_faceforensics(root, compression)
     if compression is not None:
         raise ValueError(f"compression belongs to faceforensics, and {root} is {name}; leave it out")
     return LAYOUTS[name].read(root)

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from fakelocator_zoo.data.index import REAL, SPLITS, DataIndex, Sample, Unmatched, lacking
+from fakelocator_zoo.data.index import REAL, SPLITS, DataIndex, IndexedSample, Unmatched, lacking
 from fakelocator_zoo.images.folders import files_by_name, subfolders
 
 _SIDE_NAMES = (("real", "original"), ("fake", "altered"))
@@ -31,13 +31,13 @@ def has_sides(root: Path) -> bool:
 
 def shares_names(root: Path) -> bool:
     """Whether some fake has the name of a real image."""
-    return any(sample.real is not None and sample.fake is not None for sample in read_pairs(root).samples)
+    return any(sample.real is not None and sample.fake is not None for sample in index_pairs(root).samples)
 
 
-def read_pairs(root: str | Path) -> DataIndex:
+def index_pairs(root: str | Path) -> DataIndex:
     """Index folders of pairs; every file without a partner is unmatched."""
     root = Path(root)
-    samples: list[Sample] = []
+    samples: list[IndexedSample] = []
     unmatched: list[Unmatched] = []
     notes: list[str] = []
     for sides in _sides(root):
@@ -49,7 +49,7 @@ def read_pairs(root: str | Path) -> DataIndex:
         ]
         made_from: dict[str, list[str]] = {}
         used: set[str] = set()
-        pairs: list[Sample] = []
+        pairs: list[IndexedSample] = []
         for below, path in fakes.items():
             generator, _, name = below.partition("/")
             method = "fake" if below in reals or not name else generator
@@ -62,7 +62,7 @@ def read_pairs(root: str | Path) -> DataIndex:
             else:
                 made_from.setdefault(method, []).append(name)
             identities = (_identity(real or path, name, sides.split),)
-            pairs.append(Sample(method, real, path, masks.get(mask or ""), sides.split, identities))
+            pairs.append(IndexedSample(method, real, path, masks.get(mask or ""), sides.split, identities))
         paired = {name for names in made_from.values() for name in names}
         unmatched += [Unmatched(reals[name], "no fake of this name") for name in reals if name not in paired]
         unmatched += [Unmatched(masks[name], "a mask, but no fake has its name") for name in masks if name not in used]
@@ -72,10 +72,10 @@ def read_pairs(root: str | Path) -> DataIndex:
     return DataIndex("pairs", root, samples, unmatched, notes)
 
 
-def read_whole(root: str | Path) -> DataIndex:
+def index_whole(root: str | Path) -> DataIndex:
     """Index ``real/`` and ``fake/`` whose images have nothing to do with each other; the true map is all ones."""
     root = Path(root)
-    samples: list[Sample] = []
+    samples: list[IndexedSample] = []
     unmatched: list[Unmatched] = []
     for sides in _sides(root):
         reals, other = files_by_name(sides.real)
@@ -85,7 +85,7 @@ def read_whole(root: str | Path) -> DataIndex:
         for name, path in fakes.items():
             method = name.partition("/")[0] if "/" in name else "fake"
             identity = _identity(path, f"fake/{name}", sides.split)
-            samples.append(Sample(method, fake=path, split=sides.split, identities=(identity,), whole=True))
+            samples.append(IndexedSample(method, fake=path, split=sides.split, identities=(identity,), whole=True))
     counts = Counter("real" if sample.fake is None else "fake" for sample in samples)
     notes = [f"{side}: none there" for side in ("real", "fake") if not counts[side]]
     return DataIndex("whole", root, samples, unmatched, notes)
@@ -101,9 +101,10 @@ def _sides(root: Path) -> list[_Sides]:
     return found
 
 
-def _reals(by_name: dict[str, Path], split: str | None) -> list[Sample]:
+def _reals(by_name: dict[str, Path], split: str | None) -> list[IndexedSample]:
     return [
-        Sample(REAL, path, split=split, identities=(_identity(path, name, split),)) for name, path in by_name.items()
+        IndexedSample(REAL, path, split=split, identities=(_identity(path, name, split),))
+        for name, path in by_name.items()
     ]
 
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fakelocator_zoo.images.folders import list_images
+from fakelocator_zoo.images import ImageError, read_image
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, files_by_name
+from fakelocator_zoo.images.reader import check_same_size
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 
@@ -38,17 +39,18 @@ def match_pairs(real: str | Path, fake: str | Path) -> tuple[list[PairPaths], li
         The pairs, sorted, and every image of either folder that has no partner.
 
     Raises:
-        FileNotFoundError: where a folder is missing or empty.
+        ImageError: where a folder is missing or holds no image.
         ValueError: where nothing matches, or one folder has two images of one name.
     """
     sides = []
     for folder in (Path(real), Path(fake)):
-        by_name: dict[str, Path] = {}
-        for path in list_images([folder]):
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            if name in by_name:
-                raise ValueError(f"{path} and {by_name[name]} have one name; a pair is matched by name")
-            by_name[name] = path
+        by_name, rest = files_by_name(folder)
+        if not by_name:
+            raise ImageError(f"{folder} {'holds no image' if folder.is_dir() else 'does not exist'}; give it images")
+        twice = [path for path in rest if path.suffix.lower() in IMAGE_SUFFIXES]
+        if twice:
+            other = by_name[twice[0].relative_to(folder).with_suffix("").as_posix()]
+            raise ValueError(f"{twice[0]} and {other} have one name; a pair is matched by name")
         sides.append(by_name)
     names = sorted(sides[0].keys() & sides[1].keys())
     if not names:
@@ -65,6 +67,8 @@ class PairCrops(Dataset[PairSample]):
         size: side of a crop; smaller images are mirrored at their border to this size.
         length: crops an epoch.
         seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone.
+
+    An item raises ImageError where an image of its pair cannot be read, or the two differ in size; it names the file.
     """
 
     def __init__(self, pairs: Sequence[PairPaths], size: int, length: int, *, seed: int = 0) -> None:
@@ -78,12 +82,8 @@ class PairCrops(Dataset[PairSample]):
     def __getitem__(self, index: int) -> PairSample:
         rng = np.random.default_rng((self.seed, self.epoch, index))
         paths = self.pairs[rng.integers(len(self.pairs))]
-        real, fake = _read(paths.real), _read(paths.fake)
-        if real.shape != fake.shape:
-            raise ValueError(
-                f"{paths.real} is {real.shape[1]} x {real.shape[0]} pixels and {paths.fake} is "
-                f"{fake.shape[1]} x {fake.shape[0]}; a pair must have one size"
-            )
+        real, fake = read_image(paths.real), read_image(paths.fake)
+        check_same_size(real, paths.real, fake, paths.fake)
         crops = np.stack(crop_alike([real, fake], self.size, rng))
         tensors = torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(255)
         return PairSample(tensors[0], tensors[1], fakeness_map(tensors[0], tensors[1]))
@@ -108,8 +108,3 @@ def crop_alike(
     top, left = (int(rng.integers(low, high + 1)) for low, high in zip(lows, highs, strict=True))
     crops = [image[top : top + size, left : left + size] for image in images]
     return [crop[:, ::-1] for crop in crops] if rng.random() < 0.5 else crops
-
-
-def _read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))

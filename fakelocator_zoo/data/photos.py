@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fakelocator_zoo.images.folders import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from fakelocator_zoo.images.folders import list_images as list_images
+from fakelocator_zoo.images import read_image
+from fakelocator_zoo.transforms.degradations import jpeg
 
 _FILTERS = (
     Image.Resampling.BILINEAR,
@@ -25,10 +24,10 @@ _FILTERS = (
 
 
 class PhotoCrops(Dataset[Tensor]):
-    """Random square crops of real photos, scaled to one size; nothing in them was made by a generator.
+    """Random square crops of real photos, scaled to one size.
 
-    Each crop gets its own history: compressed or not before it is scaled, a random scale and resampling
-    filter, compressed or not afterwards; so that "real" is wide and no single history names it.
+    Each crop gets its own history: JPEG compression or none, a random scale and resampling filter, again compression
+    or none. So no single history is a sign of real photos.
 
     Args:
         paths: photo files; decoded once and kept in memory as uint8.
@@ -39,6 +38,9 @@ class PhotoCrops(Dataset[Tensor]):
         weights: see :meth:`weigh`.
 
     Yields float tensors (3, size, size) in [0, 1].
+
+    Raises:
+        ImageError: for a photo that cannot be read; the message names it.
     """
 
     def __init__(
@@ -54,16 +56,11 @@ class PhotoCrops(Dataset[Tensor]):
         if not paths:
             raise ValueError("no photos given")
         self.size, self.length, self.seed, self.epoch = size, length, seed, 0
-        self.photos: list[np.ndarray] = []
-        for path in paths:
-            with Image.open(path) as image:
-                rgb = image.convert("RGB")
-                rgb.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
-                self.photos.append(np.asarray(rgb))
+        self.photos = [_read_reduced(path, max_side) for path in paths]
         self.weigh(weights)
 
     def weigh(self, weights: Sequence[float] | None) -> None:
-        """How often each photo comes from now on, relative to the others; 0 leaves it out, None is equally often.
+        """Set how often each photo is drawn, relative to the others; 0 leaves it out, None draws all equally often.
 
         Raises:
             ValueError: where there is not one weight for each photo.
@@ -94,18 +91,21 @@ def random_crop(photo: np.ndarray, size: int, rng: np.random.Generator) -> np.nd
     y1, x1 = min(photo.shape[0], int(np.ceil(top + side))), min(photo.shape[1], int(np.ceil(left + side)))
     image = Image.fromarray(photo[y0:y1, x0:x1])
     if rng.random() < 0.4:
-        image = _recompress(image, rng, 60, 96)
+        image = Image.fromarray(_recompress(np.array(image), rng, 60, 96))
     box = (left - x0, top - y0, min(left - x0 + side, image.width), min(top - y0 + side, image.height))
     if rng.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         box = (image.width - box[2], box[1], image.width - box[0], box[3])
     image = image.resize((size, size), _FILTERS[rng.integers(len(_FILTERS))], box=box)
-    if rng.random() < 0.25:
-        image = _recompress(image, rng, 80, 98)
-    return np.array(image)
+    crop = np.array(image)
+    return _recompress(crop, rng, 80, 98) if rng.random() < 0.25 else crop
 
 
-def _recompress(image: Image.Image, rng: np.random.Generator, low: int, high: int) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=int(rng.integers(low, high)), subsampling=int(rng.integers(0, 3)))
-    return Image.open(buffer).convert("RGB")
+def _recompress(image: np.ndarray, rng: np.random.Generator, low: int, high: int) -> np.ndarray:
+    return jpeg(image, int(rng.integers(low, high)), subsampling=int(rng.integers(0, 3)))
+
+
+def _read_reduced(path: Path, max_side: int) -> np.ndarray:
+    photo = Image.fromarray(read_image(path))
+    photo.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    return np.asarray(photo)

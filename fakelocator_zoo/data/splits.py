@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fakelocator_zoo.data.index import DataIndex, Sample
+from fakelocator_zoo.data.index import DataIndex, IndexedSample
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
 
 
-def identity_leaks(samples: Sequence[Sample]) -> dict[str, tuple[str, ...]]:
+def identity_leaks(samples: Sequence[IndexedSample]) -> dict[str, tuple[str, ...]]:
     """Identities that are in more than one split, and the splits; empty where all is well.
 
-    >>> swap = Sample("FaceSwap", split="train", identities=("000", "003"))
-    >>> identity_leaks([swap, Sample("real", split="test", identities=("003",))])
+    >>> swap = IndexedSample("FaceSwap", split="train", identities=("000", "003"))
+    >>> identity_leaks([swap, IndexedSample("real", split="test", identities=("003",))])
     {'003': ('test', 'train')}
     """
     splits: dict[str, set[str]] = defaultdict(set)
@@ -31,7 +31,7 @@ def identity_leaks(samples: Sequence[Sample]) -> dict[str, tuple[str, ...]]:
 
 def training_and_validation(
     index: DataIndex, methods: Collection[str] = (), split: str | None = None, *, share: float = 0.1, seed: int = 0
-) -> tuple[list[Sample], list[Sample]]:
+) -> tuple[list[IndexedSample], list[IndexedSample]]:
     """The samples of ``split`` to train on, and those of its official ``val``, or else ``share`` of its people.
 
     Raises:
@@ -54,7 +54,9 @@ def training_and_validation(
     return [each for each in dealt if each.split == "train"], [each for each in dealt if each.split == "val"]
 
 
-def split_by_identity(samples: Sequence[Sample], shares: Mapping[str, float], *, seed: int = 0) -> list[Sample]:
+def split_by_identity(
+    samples: Sequence[IndexedSample], shares: Mapping[str, float], *, seed: int = 0
+) -> list[IndexedSample]:
     """Give every sample a split, so that no identity is in two.
 
     A face swap ties two people together, so what is dealt out are groups of people tied by any chain of swaps.

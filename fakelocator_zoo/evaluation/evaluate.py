@@ -14,7 +14,7 @@ from fakelocator_zoo.evaluation import metrics
 from fakelocator_zoo.evaluation.predictors import Prediction, Predictor
 from fakelocator_zoo.evaluation.results import MAP_METRICS, Evaluation, ScoredFake, ScoredPhoto
 from fakelocator_zoo.evaluation.samples import EvaluationSet, Sample
-from fakelocator_zoo.images.files import ImageError
+from fakelocator_zoo.images import ImageError
 
 T = TypeVar("T")
 

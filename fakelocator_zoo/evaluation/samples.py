@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 
 from fakelocator_zoo.data.pairs import match_pairs
-from fakelocator_zoo.data.photos import IMAGE_SUFFIXES, list_images
-from fakelocator_zoo.images.files import ImageError, read_image
+from fakelocator_zoo.images import ImageError, list_images, read_image, read_mask
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES
+from fakelocator_zoo.images.reader import check_same_size
 from fakelocator_zoo.transforms.degradations import Degradation
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from fakelocator_zoo.transforms.regions import off_centre_mask
@@ -61,10 +62,13 @@ class SampleFiles:
             ImageError: where a file cannot be read, sizes differ, or a generated mask lies where nothing was painted.
         """
         fake = read_image(self.fake)
-        real = None if self.real is None else _read_like(self.real, self.fake, fake.shape)
+        real = None if self.real is None else read_image(self.real)
+        if real is not None:
+            check_same_size(real, self.real, fake, self.fake)
         mask = None
         if self.mask is not None:
-            mask = _read_like(self.mask, self.fake, fake.shape).mean(axis=-1, dtype=np.float64) / 255
+            mask = read_mask(self.mask).astype(np.float64)
+            check_same_size(mask, self.mask, fake, self.fake)
         elif self.off_centre is not None:
             seed = zlib.crc32(f"{self.off_centre}/{self.name}".encode())
             mask = off_centre_mask(fake.shape[0], fake.shape[1], seed).numpy().astype(np.float64)
@@ -291,13 +295,3 @@ def _spread(items: Sequence[T], limit: int | None) -> list[T]:
     if limit < 1:
         raise ValueError(f"the limit must be at least 1, got {limit}")
     return [items[i] for i in np.linspace(0, len(items) - 1, min(limit, len(items))).round().astype(int)]
-
-
-def _read_like(path: Path, other: Path, shape: tuple[int, ...]) -> np.ndarray:
-    image = read_image(path)
-    if image.shape != shape:
-        raise ImageError(
-            f"{path} is {image.shape[1]} x {image.shape[0]} pixels and {other} is {shape[1]} x {shape[0]}; "
-            "they must have one size"
-        )
-    return image

@@ -1,1 +1,24 @@
-"""Image files and folders of them, read and written in one way."""
+"""The one reader and writer of images and masks, and the one walk through folders. Imports no torch."""
+
+from fakelocator_zoo.images.folders import FoundImages, find_images, list_images
+from fakelocator_zoo.images.masks import read_labels, read_mask
+from fakelocator_zoo.images.reader import MAX_PIXELS, read_image, to_rgb
+from fakelocator_zoo.images.sources import ImageError, ImageSource
+from fakelocator_zoo.images.writer import is_result, make_folder, write_image, write_map
+
+__all__ = [
+    "MAX_PIXELS",
+    "FoundImages",
+    "ImageError",
+    "ImageSource",
+    "find_images",
+    "is_result",
+    "list_images",
+    "make_folder",
+    "read_image",
+    "read_labels",
+    "read_mask",
+    "to_rgb",
+    "write_image",
+    "write_map",
+]

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from fakelocator_zoo.images.files import ImageError, collect_images, read_image, to_rgb, write_png
+from fakelocator_zoo.images import ImageError, list_images, read_image, to_rgb, write_image
 from fakelocator_zoo.inference import faces as face_finder
 from fakelocator_zoo.inference.faces import Box
 from fakelocator_zoo.inference.tiles import predict_tiled
@@ -49,7 +49,7 @@ class Localization:
         """
         from fakelocator_zoo.inference.render import render
 
-        write_png(path, render(self))
+        write_image(path, render(self))
 
 
 class Localizer:
@@ -129,7 +129,7 @@ class Localizer:
         Raises:
             ImageError: at once, where the folder does not exist or holds no photo.
         """
-        paths = collect_images(path)
+        paths = list_images([path])
         return ((photo, self._try(photo)) for photo in paths)
 
     def _try(self, path: Path) -> Localization | ImageError:

@@ -19,9 +19,10 @@ from fakelocator_zoo.data.frames import is_video
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.layouts import read_index
 from fakelocator_zoo.data.pairs import PairCrops, match_pairs
-from fakelocator_zoo.data.photos import PhotoCrops, list_images
+from fakelocator_zoo.data.photos import PhotoCrops
 from fakelocator_zoo.data.splits import training_and_validation
 from fakelocator_zoo.generators.bank import train_bank
+from fakelocator_zoo.images import list_images
 from fakelocator_zoo.model_files import write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.texture import TextureStem

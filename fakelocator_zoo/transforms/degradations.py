@@ -1,6 +1,6 @@
-"""What happens to photos on their way: compression, blur, noise, fewer pixels; on arrays (H, W, 3) uint8.
+"""Degradations of arrays (H, W, 3) uint8: JPEG compression, blur, noise, downscaling.
 
-Evaluation applies them to real and fake images alike, so that no history names the fake.
+Evaluation applies the same degradation to real and fake images.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from fakelocator_zoo.images import read_image
+
 Degradation = Callable[[np.ndarray], np.ndarray]
 
 
-def jpeg(image: np.ndarray, quality: float) -> np.ndarray:
-    """The image (H, W, 3) uint8 after JPEG compression of this quality, 1 to 100, with Pillow's 4:2:0 colours."""
+def jpeg(image: np.ndarray, quality: float, subsampling: int = 2) -> np.ndarray:
+    """The image (H, W, 3) uint8 after JPEG compression.
+
+    Args:
+        quality: 1 to 100.
+        subsampling: of the colours: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0, as most programs write.
+    """
     if not 1 <= quality <= 100:
         raise ValueError(f"JPEG quality must lie in 1..100, got {quality}")
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=round(quality))
-    with Image.open(buffer) as compressed:
-        return np.array(compressed.convert("RGB"))
+    Image.fromarray(image).save(buffer, "JPEG", quality=round(quality), subsampling=subsampling)
+    return read_image(buffer.getvalue())
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The label: how much each pixel was changed (paper section 3; grey, never thresholded)."""
+"""The training target: how much each pixel was changed, graded and never thresholded (paper, section 3)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import overload
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
+
+from fakelocator_zoo.images import read_image
+from fakelocator_zoo.images.reader import check_same_size
 
 
 @overload
@@ -23,10 +25,10 @@ def fakeness_map(real: Tensor | np.ndarray | str | Path, fake: Tensor | np.ndarr
     Convention:
         - tensors: (..., C, H, W), uint8 in [0, 255] or float in [0, 1] -> float (..., 1, H, W)
         - arrays: (H, W, C) or (H, W), uint8 or float likewise -> float32 (H, W)
-        - paths: image files, read as RGB -> float32 (H, W)
+        - paths: image files, read by :func:`~fakelocator_zoo.images.read_image` -> float32 (H, W)
 
     Raises:
-        ValueError: where sizes or dtypes of the two differ, or values leave their range.
+        ValueError: where sizes or dtypes of the two differ, values leave their range, or a file cannot be read.
         TypeError: where the two are not of one kind, or of none of these.
 
     >>> real = np.zeros((2, 2, 3), np.uint8)
@@ -46,16 +48,9 @@ def fakeness_map(real: Tensor | np.ndarray | str | Path, fake: Tensor | np.ndarr
         difference = np.abs(_unit_array(real) - _unit_array(fake))
         return difference if difference.ndim == 2 else difference.mean(axis=-1)
     if isinstance(real, str | Path) and isinstance(fake, str | Path):
-        pixels = []
-        for path in (real, fake):
-            with Image.open(path) as image:
-                pixels.append(np.asarray(image.convert("RGB")))
-        if pixels[0].shape != pixels[1].shape:
-            raise ValueError(
-                f"{real} is {pixels[0].shape[1]} x {pixels[0].shape[0]} pixels and {fake} is "
-                f"{pixels[1].shape[1]} x {pixels[1].shape[0]}; a pair must have one size"
-            )
-        return fakeness_map(pixels[0], pixels[1])
+        pixels = read_image(real), read_image(fake)
+        check_same_size(pixels[0], real, pixels[1], fake)
+        return fakeness_map(*pixels)
     raise TypeError(
         f"real and fake must both be tensors, arrays or paths, got {type(real).__name__} and {type(fake).__name__}"
     )

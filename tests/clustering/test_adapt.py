@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import fakelocator_zoo
 from fakelocator_zoo import FakeLocator, cli
 from fakelocator_zoo.clustering.adapt import Adapter, parse_labelled
-from fakelocator_zoo.images.files import ImageError
+from fakelocator_zoo.images import ImageError
 from fakelocator_zoo.inference import faces
 from fakelocator_zoo.inference.features import extract_features
 from fakelocator_zoo.inference.localizer import Localizer

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakelocator_zoo.data.celebamask_hq import PART_SUFFIXES, read_celebamask_hq, read_part_labels
-from fakelocator_zoo.data.dffd import read_dffd
+from fakelocator_zoo.data.celebamask_hq import index_celebamask_hq
+from fakelocator_zoo.data.dffd import index_dffd
 from fakelocator_zoo.data.index import DataIndex
-from fakelocator_zoo.data.pair_folders import read_pairs, read_whole
+from fakelocator_zoo.data.pair_folders import index_pairs, index_whole
 from fakelocator_zoo.data.splits import identity_leaks
-from fakelocator_zoo.face_parsing.parts import PARTS
 from tests.data.trees import touch, write_image
 
 
@@ -28,7 +27,7 @@ def fakes(index: DataIndex) -> dict[str, tuple]:
 
 def test_pairs_by_generator_with_masks(tmp_path):
     touch(tmp_path, "real/a.jpg", "real/b.jpg", "fake/gan/a.png", "fake/gan/b.png", "fake/vae/a.png", "mask/a.png")
-    index = read_pairs(tmp_path)
+    index = index_pairs(tmp_path)
     assert fakes(index) == {
         "fake/gan/a.png": ("gan", "a.jpg", True),
         "fake/gan/b.png": ("gan", "b.jpg", False),
@@ -39,12 +38,12 @@ def test_pairs_by_generator_with_masks(tmp_path):
 
 def test_a_folder_that_both_sides_have_is_no_generator(tmp_path):
     touch(tmp_path, "real/inside/a.png", "fake/inside/a.png")
-    assert fakes(read_pairs(tmp_path)) == {"fake/inside/a.png": ("fake", "a.png", False)}
+    assert fakes(index_pairs(tmp_path)) == {"fake/inside/a.png": ("fake", "a.png", False)}
 
 
 def test_every_file_without_a_partner_is_told(tmp_path):
     touch(tmp_path, "real/a.png", "real/alone.png", "real/a.txt", "fake/a.png", "fake/gan/z.png", "mask/q.png")
-    assert unmatched(read_pairs(tmp_path)) == {
+    assert unmatched(index_pairs(tmp_path)) == {
         "real/a.txt": "no image, or a second of its name",
         "real/alone.png": "no fake of this name",
         "fake/gan/z.png": "no real image z",
@@ -54,7 +53,7 @@ def test_every_file_without_a_partner_is_told(tmp_path):
 
 def test_hidden_files_are_nobodys(tmp_path):
     touch(tmp_path, "real/a.png", "fake/a.png", "real/._a.png", "fake/.DS_Store", ".git/real/b.png")
-    assert not read_pairs(tmp_path).unmatched
+    assert not index_pairs(tmp_path).unmatched
 
 
 def test_splits_of_pairs_and_the_same_photo_in_two(tmp_path):
@@ -62,18 +61,18 @@ def test_splits_of_pairs_and_the_same_photo_in_two(tmp_path):
         for side in ("original", "altered"):
             write_image(tmp_path / split / side / "0.png", np.full((9, 9, 3), shade, np.uint8))
     (tmp_path / "validation" / "original" / "0.png").write_bytes(b"another photo")
-    index = read_pairs(tmp_path)
+    index = index_pairs(tmp_path)
     assert {each.split for each in index.samples} == {"train", "val"}
     assert not identity_leaks(index.samples), "equal names alone are no leak: numbers begin anew in every split"
     for side in ("original", "altered"):
         photo = (tmp_path / "train" / side / "0.png").read_bytes()
         (tmp_path / "validation" / side / "0.png").write_bytes(photo)
-    assert list(identity_leaks(read_pairs(tmp_path).samples).values()) == [("train", "val")]
+    assert list(identity_leaks(index_pairs(tmp_path).samples).values()) == [("train", "val")]
 
 
 def test_whole_fakes_need_no_partner(tmp_path):
     touch(tmp_path, "real/0.png", "fake/stylegan2/7.png", "fake/8.png")
-    index = read_whole(tmp_path)
+    index = index_whole(tmp_path)
     assert fakes(index) == {"fake/8.png": ("fake", None, False), "fake/stylegan2/7.png": ("stylegan2", None, False)}
     assert all(each.usable and (each.whole or each.fake is None) for each in index.samples)
 
@@ -82,7 +81,7 @@ def test_dffd_by_generator(tmp_path):
     touch(tmp_path, "ffhq/train/0.png", "stylegan_ffhq/train/0.png", "pggan_v1/validation/0.png")
     touch(tmp_path, "faceapp/train/0.png", "faceapp/train/1.png", "faceapp/masks/train/0.png")
     touch(tmp_path, "stargan/test/0.png", "readme.txt", "ffhq/9.png", "faceapp/masks/train/7.png", "other/train/0.png")
-    index = read_dffd(tmp_path)
+    index = index_dffd(tmp_path)
     counts = {(each.method, each.split, each.whole, each.usable) for each in index.samples}
     assert counts == {
         ("real", "train", False, True),
@@ -107,7 +106,7 @@ def test_dffd_by_generator(tmp_path):
 )
 def test_dffd_masks_lie_where_people_put_them(tmp_path, masks):
     touch(tmp_path, "faceapp/train/0.png", f"{masks}/0.png")
-    index = read_dffd(tmp_path)
+    index = index_dffd(tmp_path)
     assert index.samples[0].mask == tmp_path / masks / "0.png" and not index.unmatched
 
 
@@ -116,7 +115,7 @@ def test_dffd_as_its_baseline_wants_it(tmp_path):
         tmp_path, "train/Real/0.png", "train/Fake/0.png", "train/Mask/0.png", "eval/Fake/1.png", "test/Fake/sub/2.png"
     )
     touch(tmp_path, "test/Mask/sub/2.png")
-    index = read_dffd(tmp_path)
+    index = index_dffd(tmp_path)
     assert {(each.method, each.split, each.usable) for each in index.samples} == {
         ("real", "train", True),
         ("fake", "train", True),
@@ -134,7 +133,7 @@ def celebamask(root: Path) -> Path:
 
 def test_celebamask_photos_are_real(tmp_path):
     touch(celebamask(tmp_path), "CelebAMask-HQ-mask-anno/0/00004_nose.png", "CelebAMask-HQ-mask-anno/0/00000_tail.png")
-    index = read_celebamask_hq(tmp_path)
+    index = index_celebamask_hq(tmp_path)
     assert [each.real.name for each in index.samples] == ["0.jpg", "2.jpg", "10.jpg"]
     assert "photos with parts: 1 of 3 missing, such as 2" in index.notes
     assert unmatched(index) == {
@@ -149,21 +148,5 @@ def test_celebamask_people_come_from_the_lists_of_celeba(tmp_path):
         "      idx  orig_idx  orig_file\n        0    119613    119614.jpg\n        2    72388    072389.jpg\n"
     )
     (tmp_path / "identity_CelebA.txt").write_text("072389.jpg 17\n119614.jpg 17\n")
-    people = {each.real.stem: each.identities for each in read_celebamask_hq(tmp_path).samples}
+    people = {each.real.stem: each.identities for each in index_celebamask_hq(tmp_path).samples}
     assert people == {"0": ("person 17",), "2": ("person 17",), "10": ("photo 10",)}
-
-
-def test_parts_of_a_photo_in_one_picture(tmp_path):
-    folder = tmp_path / "CelebAMask-HQ-mask-anno" / "1"
-    for part, rows in (("skin", slice(0, 6)), ("u_lip", slice(4, 6))):
-        pixels = np.zeros((8, 8, 3), np.uint8)
-        pixels[rows] = 255
-        write_image(folder / f"02003_{part}.png", pixels)
-    labels = read_part_labels(tmp_path, 2003)
-    assert [PARTS[label] for label in labels[:, 0]] == ["skin"] * 4 + ["upper_lip"] * 2 + ["background"] * 2
-    with pytest.raises(FileNotFoundError, match="no parts of photo 2004"):
-        read_part_labels(tmp_path, 2004)
-
-
-def test_every_part_has_a_file_name():
-    assert len(PART_SUFFIXES) == len(PARTS) - 1

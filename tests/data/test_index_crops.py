@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.data.index import Sample
+from fakelocator_zoo.data.index import IndexedSample
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from tests.data.trees import write_image, write_video
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Sample:
+def pair(tmp_path: Path) -> IndexedSample:
     """A photo of 200 x 300 of which 9 x 9 pixels were changed."""
     photo = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     changed = photo.copy()
     changed[150:159, 20:29] ^= 128
     write_image(tmp_path / "real.png", photo)
     write_image(tmp_path / "fake.png", changed)
-    return Sample("gan", tmp_path / "real.png", tmp_path / "fake.png", identities=("a",))
+    return IndexedSample("gan", tmp_path / "real.png", tmp_path / "fake.png", identities=("a",))
 
 
 def mask(path: Path, value: int, rows: slice) -> Path:
@@ -49,19 +49,19 @@ def test_outside_its_mask_a_pair_is_untouched(pair, tmp_path):
 
 def test_without_a_real_partner_the_mask_is_the_map(pair, tmp_path):
     graded = mask(tmp_path / "mask.png", 51, slice(0, 100))
-    samples = [Sample("faceapp", fake=pair.fake, mask=graded), Sample("real", pair.real)]
+    samples = [IndexedSample("faceapp", fake=pair.fake, mask=graded), IndexedSample("real", pair.real)]
     sample = IndexCrops(samples, 32, 1)[0]
     assert sample.fakeness_map.max() == pytest.approx(0.2), "51 of 255: grey stays grey"
 
 
 def test_a_mask_of_zeros_and_ones_is_black_and_white(pair, tmp_path):
     ones = mask(tmp_path / "mask.png", 1, slice(0, 200))
-    samples = [Sample("faceapp", fake=pair.fake, mask=ones), Sample("real", pair.real)]
+    samples = [IndexedSample("faceapp", fake=pair.fake, mask=ones), IndexedSample("real", pair.real)]
     assert IndexCrops(samples, 32, 1)[0].fakeness_map.min() == 1
 
 
 def test_a_whole_fake_is_fake_everywhere(pair):
-    samples = [Sample("stylegan", fake=pair.fake, whole=True), Sample("real", pair.real)]
+    samples = [IndexedSample("stylegan", fake=pair.fake, whole=True), IndexedSample("real", pair.real)]
     assert IndexCrops(samples, 256, 1)[0].fakeness_map.min() == 1, "mirrored at the border, where it is too small"
 
 
@@ -80,7 +80,7 @@ def test_videos_give_the_same_frame_of_both(tmp_path):
         frame[16:48, 16:48] += 60
     write_video(tmp_path / "000.mp4", shades)
     write_video(tmp_path / "000_003.mp4", painted[:16])
-    sample = Sample("FaceSwap", tmp_path / "000.mp4", tmp_path / "000_003.mp4", identities=("000", "003"))
+    sample = IndexedSample("FaceSwap", tmp_path / "000.mp4", tmp_path / "000_003.mp4", identities=("000", "003"))
     crops = IndexCrops([sample], 64, 30, frames_per_video=4)
     seen = set()
     for index in range(30):
@@ -121,6 +121,6 @@ def test_pairs_that_are_none_are_told(pair, fake, message):
 
 def test_what_cannot_be_trained_on_is_refused(pair):
     with pytest.raises(ValueError, match="no fakes whose true map is known"):
-        IndexCrops([Sample("stargan", fake=pair.fake), Sample("real", pair.real)], 32, 1)
+        IndexCrops([IndexedSample("stargan", fake=pair.fake), IndexedSample("real", pair.real)], 32, 1)
     with pytest.raises(ValueError, match="need real images beside them"):
-        IndexCrops([Sample("stylegan", fake=pair.fake, whole=True)], 32, 1)
+        IndexCrops([IndexedSample("stylegan", fake=pair.fake, whole=True)], 32, 1)

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from fakelocator_zoo.data.pairs import PairCrops, match_pairs
-from fakelocator_zoo.data.photos import PhotoCrops, list_images, random_crop
+from fakelocator_zoo.data.photos import PhotoCrops
+from fakelocator_zoo.images import list_images, random_crop
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from fakelocator_zoo.data.index import DataIndex, Sample
+from fakelocator_zoo.data.index import DataIndex, IndexedSample
 from fakelocator_zoo.data.splits import identity_leaks, split_by_identity, training_and_validation
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 
 
 def swaps(pairs, method="FaceSwap"):
-    return [Sample(method, fake=f"{a}_{b}", whole=True, identities=(a, b)) for a, b in pairs]
+    return [IndexedSample(method, fake=f"{a}_{b}", whole=True, identities=(a, b)) for a, b in pairs]
 
 
 def reals(names):
-    return [Sample("real", real=name, identities=(name,)) for name in names]
+    return [IndexedSample("real", real=name, identities=(name,)) for name in names]
 
 
 @pytest.mark.parametrize("seed", range(5))

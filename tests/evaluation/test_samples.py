@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_edits, read_pairs, read_photos, read_whole
-from fakelocator_zoo.images.files import ImageError
+from fakelocator_zoo.images import ImageError
 from fakelocator_zoo.transforms.degradations import degradation
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from tests.evaluation.conftest import NAMES, SIZE, save
@@ -168,7 +168,7 @@ def test_a_pair_of_two_sizes_fails_when_it_is_read(pairs: Path) -> None:
 @pytest.mark.parametrize("missing", ["real", "fake"])
 def test_pairs_need_both_sides(pairs: Path, missing: str) -> None:
     (pairs / missing).rename(pairs / "gone")
-    with pytest.raises(FileNotFoundError, match=f"{missing} does not exist"):
+    with pytest.raises((ValueError, FileNotFoundError), match=f"{missing} does not exist"):
         read_pairs(pairs)
 
 

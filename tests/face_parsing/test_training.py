@@ -83,7 +83,7 @@ def test_landmark_folder_takes_the_photos_that_have_points(tmp_path: Path) -> No
     (tmp_path / "001_03.tem").write_text("hello")
     with pytest.raises(ValueError, match="no landmark file"):
         read_landmarks(tmp_path, tmp_path)
-    with pytest.raises(FileNotFoundError, match="no photo"):
+    with pytest.raises(FileNotFoundError, match="no photo of"):
         read_landmarks(tmp_path, tmp_path / "elsewhere")
 
 

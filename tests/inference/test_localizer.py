@@ -10,7 +10,7 @@ from PIL import Image
 
 import fakelocator_zoo
 from fakelocator_zoo import FakeLocator
-from fakelocator_zoo.images.files import ImageError
+from fakelocator_zoo.images import ImageError
 from fakelocator_zoo.inference import faces, localizer
 from fakelocator_zoo.inference.localizer import Face, Localizer
 from fakelocator_zoo.inference.tiles import Prediction

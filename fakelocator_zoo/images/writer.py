@@ -1,0 +1,92 @@
+"""Write pictures and maps as PNG: whole or not at all, and never over a file that somebody else wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from fakelocator_zoo.images.sources import ImageError
+
+# Stands in the text chunk `Software` of every PNG that is written here.
+_SOFTWARE = "fakelocator-zoo"
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write a picture (H, W, 3) uint8 as a PNG.
+
+    Raises:
+        ValueError: where ``image`` is not (H, W, 3) uint8.
+        ImageError: where the name does not end in .png, the file cannot be written, or a file of that name is there
+            that :func:`is_result` does not know.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"a picture is (H, W, 3) uint8, got {image.shape} {image.dtype}")
+    _write(Path(path), Image.fromarray(image))
+
+
+def write_map(path: str | Path, values: np.ndarray) -> None:
+    """Write a map (H, W) in [0, 1] as a 16-bit grey PNG (65535 is 1).
+
+    Raises:
+        ValueError: where ``values`` is not a map (H, W).
+        ImageError: as :func:`write_image`.
+    """
+    if values.ndim != 2:
+        raise ValueError(f"a map is (H, W), got {values.shape}")
+    _write(Path(path), Image.fromarray(np.rint(np.clip(values, 0, 1) * 65535.0).astype(np.uint16)))
+
+
+def is_result(path: str | Path) -> bool:
+    """Whether the file is a PNG that :func:`write_image` or :func:`write_map` wrote, so no photo of the user's."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(256)
+    except OSError:
+        return False
+    return head.startswith(b"\x89PNG") and f"Software\0{_SOFTWARE}".encode() in head
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Create the folder where needed and make sure that files can be written there.
+
+    Raises:
+        ImageError: where that is not possible.
+    """
+    folder = Path(folder)
+    probe = folder / _temporary_name("probe")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ImageError(f"cannot write into {folder} ({error.strerror}); give another output folder") from error
+    return folder
+
+
+def _write(path: Path, image: Image.Image) -> None:
+    if path.suffix.lower() != ".png":
+        raise ImageError(f"{path} would not be a PNG; give a name that ends in .png")
+    if path.exists() and not is_result(path):
+        raise ImageError(f"{path} is there already and no result of {_SOFTWARE}, so it is kept; give another place")
+    text = PngInfo()
+    text.add_text("Software", _SOFTWARE)
+    temporary = path.with_name(_temporary_name(path.name))
+    try:
+        image.save(temporary, "PNG", compress_level=4, pnginfo=text)
+        temporary.replace(path)
+    except OSError as error:
+        raise ImageError(f"cannot write {path} ({error.strerror or error}); give another place") from error
+    finally:
+        # After a failure or an interrupt nothing half-written stays behind.
+        with contextlib.suppress(OSError):  # where the folder itself is out of reach, nothing is left there
+            temporary.unlink(missing_ok=True)
+
+
+def _temporary_name(name: str) -> str:
+    return f".{name}.{os.getpid()}-{threading.get_ident()}.tmp"
