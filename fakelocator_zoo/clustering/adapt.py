@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from fakelocator_zoo.clustering.separability import MIN_GAP
 from fakelocator_zoo.images import ImageError, make_folder, write_image
 from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.inference.localizer import Localization
-from fakelocator_zoo.model_files import read_config, write_whole
+from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 RESULTS, SCATTER, ADAPTER = "results.csv", "scatter.png", "adapter"
@@ -188,7 +187,9 @@ def adapt(
         about: dict[str, Any] = {**model_identity(model), "model": model_name, "crop": crop}
         save_clustering(clusters, out / ADAPTER, about)
     else:
-        shutil.rmtree(out / ADAPTER, ignore_errors=True)  # of an earlier run
+        # One of an earlier run would not belong to these results.
+        for name in (CONFIG, WEIGHTS):
+            (out / ADAPTER / name).unlink(missing_ok=True)
     return found
 
 

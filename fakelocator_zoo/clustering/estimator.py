@@ -45,7 +45,7 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
     kept if its smaller cluster is below a fifth and it passes the same judgement, since k-means of an embedding
     halves the larger cluster where the other is rare.
 
-    Fitting runs on one thread, whatever is set: t-SNE magnifies rounding, which depends on the number of threads.
+    Fitting runs on one thread: t-SNE magnifies rounding, which depends on the number of threads.
 
     Args:
         n_components: dimensions of the embedding: 1, 2 or 3.
@@ -142,12 +142,7 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         return self.fit(X, y, **labelled).labels_
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Labels (N,) of new features (N, D), as ``labels_``; nothing is fitted again.
-
-        Raises:
-            ValueError: for features of another width, or NaN.
-            NotFittedError: before :meth:`fit`.
-        """
+        """Labels (N,) of new features (N, D), as ``labels_``; ValueError for another width, or NaN."""
         return self._named((self._posterior(X) >= 0.5).astype(np.int64))
 
     def fake_probability(self, X: np.ndarray) -> np.ndarray:
@@ -155,7 +150,6 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
 
         Raises:
             ValueError: for features of another width, or NaN, and where no labelled sample was given to fit.
-            NotFittedError: before :meth:`fit`.
         """
         check_is_fitted(self)
         if self.fake_cluster_ is None:

@@ -10,7 +10,6 @@ from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
 from fakelocator_zoo.evaluation.statistics import (
     accuracy,
     auc,
-    bootstrap_auc,
     bootstrap_decision,
     bootstrap_interval,
     paired_decision_difference,
@@ -62,12 +61,6 @@ def test_the_same_seed_gives_the_same_numbers():
     values = np.random.default_rng(0).random(20)
     assert bootstrap_interval(values) == bootstrap_interval(values)
     assert bootstrap_interval(values) != bootstrap_interval(values, seed=1)
-
-
-def test_a_wider_level_gives_a_wider_interval():
-    values = np.random.default_rng(0).random(50)
-    narrow, wide = bootstrap_interval(values, level=0.5), bootstrap_interval(values, level=0.99)
-    assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_one_value_has_an_interval_of_no_width():
@@ -158,7 +151,7 @@ def test_a_decision_needs_both_kinds(statistic, real, fake):
 
 
 def test_the_auc_of_a_constant_is_a_half_for_certain():
-    interval = bootstrap_auc(np.full(20, 0.5), np.full(20, 0.5))
+    interval = bootstrap_decision(auc, np.full(20, 0.5), np.full(20, 0.5))
     assert (interval.mean, interval.low, interval.high, interval.count) == (0.5, 0.5, 0.5, 40)
 
 
@@ -167,7 +160,7 @@ def test_the_interval_of_an_auc_is_that_of_a_plain_bootstrap():
     rng = np.random.default_rng(3)
     labels = np.repeat([0, 1], (60, 40))
     drawn = [roc_auc_score(labels, np.concatenate([rng.choice(real, 60), rng.choice(fake, 40)])) for _ in range(1500)]
-    ours = bootstrap_auc(real, fake, draws=4000)
+    ours = bootstrap_decision(auc, real, fake, draws=4000)
     assert (ours.low, ours.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.01)
 
 
@@ -175,15 +168,15 @@ def test_the_auc_over_generators_is_the_mean_of_theirs():
     real, fake = scores(30, 30)
     rows = np.stack([fake, fake - 0.3])
     rows[1, 10:] = np.nan
-    expected = np.mean([bootstrap_auc(real, fake).mean, bootstrap_auc(real, fake[:10] - 0.3).mean])
-    interval = bootstrap_auc(real, rows, paired=True)
+    expected = np.mean([bootstrap_decision(auc, real, fake).mean, bootstrap_decision(auc, real, fake[:10] - 0.3).mean])
+    interval = bootstrap_decision(auc, real, rows, paired=True)
     assert interval.mean == pytest.approx(expected) and interval.count == 70
     assert interval.low < interval.mean < interval.high
 
 
 def test_pairs_need_as_many_fakes_as_photos():
     with pytest.raises(ValueError, match="no pairs"):
-        bootstrap_auc(np.zeros(3), np.zeros(4), paired=True)
+        bootstrap_decision(auc, np.zeros(3), np.zeros(4), paired=True)
 
 
 @pytest.mark.parametrize("paired", [True, False])
