@@ -142,11 +142,6 @@ def evaluate(
     return evaluate_all([predictor], data, threshold=threshold, batch_size=batch_size, progress=progress)[0]
 
 
-def evaluate_true_mask(data: EvaluationSet, *, threshold: float = MAP_THRESHOLD) -> Evaluation:
-    """:func:`evaluate_all` of the true mask alone."""
-    return evaluate_all([], data, true_mask=True, threshold=threshold)[0]
-
-
 def checked(predict: Predict, images: Sequence[np.ndarray], name: str = "predict") -> Prediction:
     """A prediction of images (H, W, 3) uint8 of one size.
 

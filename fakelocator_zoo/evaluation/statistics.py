@@ -31,8 +31,6 @@ class Interval:
 #: ``statistic(real (N,), fake (M,), real_weights (D, N), fake_weights (D, M)) -> (D,)``: of fake probabilities
 #: and of how often each image was drawn; NaN where a draw has no real image, or no fake.
 DecisionStatistic = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-#: Fake probabilities of real images (N,) and of fakes (M,) or, for G generators, (G, M).
-Scores = tuple[np.ndarray, np.ndarray]
 
 
 def bootstrap_interval(values: np.ndarray, *, draws: int = DRAWS, seed: int = 0) -> Interval:
@@ -57,18 +55,6 @@ def bootstrap_interval(values: np.ndarray, *, draws: int = DRAWS, seed: int = 0)
     if not len(rows):
         return Interval(np.nan, np.nan, np.nan, 0)
     return _interval(mean, (rows.shape[1],), int(there.sum()), draws, seed)
-
-
-def paired_difference(a: np.ndarray, b: np.ndarray, *, draws: int = DRAWS, seed: int = 0) -> Interval:
-    """The mean of a - b over the same images, both as in :func:`bootstrap_interval`; outside 0 the two differ.
-
-    Raises:
-        ValueError: where the shapes differ.
-    """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if a.shape != b.shape:
-        raise ValueError(f"a paired difference needs values of the same images, got {a.shape} and {b.shape}")
-    return bootstrap_interval(a - b, draws=draws, seed=seed)
 
 
 def proportion_interval(hits: int, count: int) -> Interval:
@@ -106,23 +92,24 @@ def bootstrap_decision(
     Raises:
         ValueError: where ``paired`` and the numbers differ.
     """
-    return _decision(statistic, [(real_scores, fake_scores)], paired, draws, seed)
+    real, rows = np.asarray(real_scores, np.float64), np.atleast_2d(np.asarray(fake_scores, np.float64))
+    if paired and rows.shape[1] != len(real):
+        raise ValueError(f"{len(real)} photos and {rows.shape[1]} fakes are no pairs; give paired=False")
+    if not len(rows):
+        return Interval(np.nan, np.nan, np.nan, 0)
+    known, there = np.isfinite(real), np.isfinite(rows)
 
+    def mean(weights: np.ndarray) -> np.ndarray:
+        of_real = weights[:, : len(real)]
+        of_fake = of_real if paired else weights[:, len(real) :]
+        of_each = [
+            statistic(real[known], row[mask], of_real[:, known], of_fake[:, mask])
+            for row, mask in zip(rows, there, strict=True)
+        ]
+        return np.mean(of_each, axis=0)
 
-def paired_decision_difference(
-    statistic: DecisionStatistic,
-    a: Scores,
-    b: Scores,
-    *,
-    paired: bool = False,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Interval:
-    """A statistic of predictor a less that of b on the same images; an image that one of the two lacks is left out.
-
-    Arguments and errors are those of :func:`bootstrap_decision`.
-    """
-    return _decision(statistic, [a, b], paired, draws, seed)
+    groups = (len(real),) if paired else (len(real), rows.shape[1])
+    return _interval(mean, groups, int(known.sum() + there.sum()), draws, seed)
 
 
 def auc(real: np.ndarray, fake: np.ndarray, real_weights: np.ndarray, fake_weights: np.ndarray) -> np.ndarray:
@@ -167,35 +154,6 @@ def true_positive_rate(
     drawn = np.pad(np.cumsum(fake_weights[:, rising], axis=1), ((0, 0), (1, 0)))
     found = fakes - np.take_along_axis(drawn, not_above[:, None], axis=1)[:, 0]
     return np.where(reals > 0, _ratio(found, fakes), np.nan)
-
-
-def _decision(statistic: DecisionStatistic, sides: Sequence[Scores], paired: bool, draws: int, seed: int) -> Interval:
-    """The statistic of the first side, less that of a second."""
-    known = [(np.asarray(real, np.float64), np.atleast_2d(np.asarray(fake, np.float64))) for real, fake in sides]
-    real, rows = known[0]
-    if any(each[0].shape != real.shape or each[1].shape != rows.shape for each in known):
-        raise ValueError("a paired difference needs scores of the same images: the shapes differ")
-    if paired and rows.shape[1] != len(real):
-        raise ValueError(f"{len(real)} photos and {rows.shape[1]} fakes are no pairs; give paired=False")
-    if not len(rows):
-        return Interval(np.nan, np.nan, np.nan, 0)
-    # An image that one side lacks is left out of both.
-    real_known, rows_known = (np.isfinite(sum(each[part] for each in known)) for part in (0, 1))
-
-    def mean(side: Scores, weights: np.ndarray) -> np.ndarray:
-        of_real = weights[:, : len(real)]
-        of_fake = of_real if paired else weights[:, len(real) :]
-        of_each = [
-            statistic(side[0][real_known], row[there], of_real[:, real_known], of_fake[:, there])
-            for row, there in zip(side[1], rows_known, strict=True)
-        ]
-        return np.mean(of_each, axis=0)
-
-    def value(weights: np.ndarray) -> np.ndarray:
-        return mean(known[0], weights) - sum(mean(other, weights) for other in known[1:])
-
-    groups = (len(real),) if paired else (len(real), rows.shape[1])
-    return _interval(value, groups, int(real_known.sum() + rows_known.sum()), draws, seed)
 
 
 def _interval(

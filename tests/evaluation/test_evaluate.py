@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.evaluation import metrics
-from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_all, evaluate_true_mask, score_pairs
+from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_all, score_pairs
 from fakelocator_zoo.evaluation.predictors import TRIVIAL_PREDICTORS, ModelPredictor, Prediction
 from fakelocator_zoo.evaluation.results import DECISION_METRICS, MAP_METRICS, Evaluation, ScoredPhoto
 from fakelocator_zoo.evaluation.samples import read_paired, read_whole
@@ -93,19 +93,6 @@ def test_what_is_undefined_is_none_and_counts_no_image(whole: Path) -> None:
     assert json.loads(json.dumps(overall)) == overall
 
 
-def test_maps_too_small_for_ssim_have_none(tmp_path: Path) -> None:
-    save(tmp_path / "real" / "a.png", noise(8, 40))
-    save(tmp_path / "fake" / "a.png", noise(8, 40, seed=1))
-    overall = evaluate(Stub(), read_paired(tmp_path)).summary()["overall"]
-    assert overall["ssim"]["count"] == 0 and overall["psnr"]["count"] == 1
-
-
-def test_an_image_of_one_pixel_is_scored(tmp_path: Path) -> None:
-    save(tmp_path / "fake" / "gan" / "a.png", np.full((1, 1, 3), 255, np.uint8))
-    overall = evaluate(Stub(), read_whole(tmp_path)).summary()["overall"]
-    assert [overall[metric]["mean"] for metric in ("coss", "l1", "iinc", "pixel_accuracy")] == [1, 0, 0, 1]
-
-
 def test_an_empty_located_map_scores_nothing_on_a_fake(whole: Path) -> None:
     overall = evaluate(Stub(maps=lambda images: 0 * images[:, 0]), read_whole(whole)).summary()["overall"]
     expected = {"coss": 0, "pearson": 0, "psnr": 0, "l1": 1, "iinc": 1 / 3, "pixel_accuracy": 0}
@@ -160,7 +147,7 @@ def test_the_map_of_a_smaller_image_is_scored_at_full_size(pairs: Path) -> None:
 
 
 def test_the_true_mask_is_the_ceiling(pairs: Path) -> None:
-    overall = evaluate_true_mask(read_paired(pairs)).summary()["overall"]
+    overall = evaluate_all([], read_paired(pairs), true_mask=True)[0].summary()["overall"]
     for metric in ("pixel_auc", "pixel_ap", "pixel_accuracy"):
         assert overall[metric]["mean"] == 1
     assert overall["iinc"]["mean"] == 0
@@ -173,7 +160,7 @@ def test_a_given_mask_is_the_ceiling_as_it_is(pairs: Path) -> None:
     for name in "abcdef":
         save(pairs / "mask" / f"{name}.png", soft)
     data = read_paired(pairs)
-    found = evaluate_true_mask(data)
+    found = evaluate_all([], data, true_mask=True)[0]
     assert found.fakes[0].scores["coss"] == pytest.approx(
         metrics.coss(soft / 255, data.generators["left"][0].true_map), abs=1e-6
     )

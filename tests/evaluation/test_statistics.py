@@ -12,8 +12,6 @@ from fakelocator_zoo.evaluation.statistics import (
     auc,
     bootstrap_decision,
     bootstrap_interval,
-    paired_decision_difference,
-    paired_difference,
     proportion_interval,
     true_positive_rate,
 )
@@ -63,11 +61,6 @@ def test_the_same_seed_gives_the_same_numbers():
     assert bootstrap_interval(values) != bootstrap_interval(values, seed=1)
 
 
-def test_one_value_has_an_interval_of_no_width():
-    interval = bootstrap_interval(np.array([0.25]))
-    assert (interval.mean, interval.low, interval.high, interval.count) == (0.25, 0.25, 0.25, 1)
-
-
 @pytest.mark.parametrize("values", [np.array([]), np.array([np.nan, np.nan]), np.empty((0, 5))])
 def test_no_value_has_no_mean(values):
     interval = bootstrap_interval(values)
@@ -91,21 +84,6 @@ def test_fakes_of_one_photo_are_drawn_together():
     assert width[1] < 0.85 * width[0]  # two independent sets: 1 / sqrt(2)
 
 
-def test_a_paired_difference_is_sharper_than_its_two_sides():
-    rng = np.random.default_rng(0)
-    b = rng.random(50)
-    a = b + 0.02 + rng.normal(0, 0.01, 50)
-    difference = paired_difference(a, b)
-    assert difference.mean == pytest.approx((a - b).mean())
-    assert difference.low > 0, "the two differ"
-    assert bootstrap_interval(a).low < bootstrap_interval(b).high, "which their own intervals do not show"
-
-
-def test_a_paired_difference_needs_the_same_images():
-    with pytest.raises(ValueError, match="same images"):
-        paired_difference(np.zeros(3), np.zeros(4))
-
-
 @pytest.mark.parametrize(("real", "fake"), [(1, 1), (7, 30), (150, 40), (400, 400)])
 def test_decisions_agree_with_scikit_learn(real, fake):
     of_real, of_fake = scores(real, fake)
@@ -127,13 +105,6 @@ def test_a_weight_is_a_repetition(statistic):
         unweighted(statistic, np.repeat(real, a), np.repeat(fake, b)) for a, b in zip(of_real, of_fake, strict=True)
     ]
     assert weighted == pytest.approx(repeated)
-
-
-def test_decisions_by_hand():
-    real, fake = np.array([0.1, 0.5, 0.2]), np.array([0.5, 0.9])
-    assert unweighted(auc, real, fake) == pytest.approx(5.5 / 6)  # one tie
-    assert unweighted(accuracy, real, fake) == pytest.approx(4 / 5)  # 0.5 is called fake
-    assert unweighted(true_positive_rate, real, fake) == pytest.approx(1 / 2)  # above every real image
 
 
 def test_at_one_percent_one_photo_of_a_hundred_may_be_called_fake():
@@ -177,33 +148,3 @@ def test_the_auc_over_generators_is_the_mean_of_theirs():
 def test_pairs_need_as_many_fakes_as_photos():
     with pytest.raises(ValueError, match="no pairs"):
         bootstrap_decision(auc, np.zeros(3), np.zeros(4), paired=True)
-
-
-@pytest.mark.parametrize("paired", [True, False])
-def test_the_difference_of_two_decisions_is_that_of_a_plain_bootstrap(paired):
-    (real_a, fake_a), (real_b, fake_b) = scores(40, 40), scores(40, 40, seed=1)
-    fake_b = fake_b - 0.2
-    rng = np.random.default_rng(3)
-    drawn = []
-    for _ in range(500):
-        real = rng.integers(0, 40, 40)
-        fake = real if paired else rng.integers(0, 40, 40)
-        sides = [
-            roc_auc_score(np.repeat([0, 1], 40), np.concatenate([r[real], f[fake]]))
-            for r, f in ((real_a, fake_a), (real_b, fake_b))
-        ]
-        drawn.append(sides[0] - sides[1])
-    ours = paired_decision_difference(auc, (real_a, fake_a), (real_b, fake_b), paired=paired, draws=4000)
-    assert ours.mean == pytest.approx(unweighted(auc, real_a, fake_a) - unweighted(auc, real_b, fake_b))
-    assert (ours.low, ours.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.03)
-    assert ours.count == 80
-
-
-def test_an_image_that_one_of_two_lacks_is_left_out_of_their_difference():
-    real, fake = scores(20, 20)
-    less = fake.copy()
-    less[3] = np.nan
-    found = paired_decision_difference(auc, (real, fake), (real, less))
-    assert (found.mean, found.low, found.high, found.count) == (0, 0, 0, 39)
-    with pytest.raises(ValueError, match="same images"):
-        paired_decision_difference(auc, (real, fake), (real, fake[:5]))

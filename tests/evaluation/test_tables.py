@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_true_mask
+from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_all
 from fakelocator_zoo.evaluation.predictors import constant, high_pass
 from fakelocator_zoo.evaluation.samples import read_paired, read_whole
 from fakelocator_zoo.evaluation.tables import CLOSE, OPEN, cell, markdown_report, markdown_table, write_card
@@ -28,8 +28,7 @@ def test_a_name_cannot_break_a_table() -> None:
 
 def test_the_report_holds_every_predictor_overall_and_by_generator(pairs: Path) -> None:
     data = read_paired(pairs)
-    summaries = [each.summary() for each in (evaluate(high_pass, data), evaluate(constant, data))]
-    summaries.append(evaluate_true_mask(data).summary())
+    summaries = [each.summary() for each in evaluate_all([high_pass, constant], data, true_mask=True)]
     report = markdown_report("Pairs", summaries)
     assert report.startswith("### Pairs\n")
     assert "6 real photos" in report and "12 fakes by 2 generators" in report
