@@ -1,4 +1,4 @@
-"""Single sample clustering: the encoder's features of many images, one image whose label is known, labels for all."""
+"""Single sample clustering: features of many images and one image whose label is known give labels for all."""
 
 from fakelocator_zoo.clustering.estimator import ContradictoryLabelsWarning, NotSeparableWarning, SingleSampleClustering
 from fakelocator_zoo.clustering.files import load_clustering, save_clustering

@@ -1,22 +1,21 @@
 """The command `adapt`: a folder from an unseen generator and one labelled image in, labels and an adapter out.
 
-An adapter is a fitted clustering, the options of its features and the identity of the model they came from. With
-it, `locate` takes the decision from the clusters and the map, as always, from the model.
+An adapter is a fitted clustering with the identity of the model that made its features. With it, `locate` takes the
+decision from the clusters, and the map from the model.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import io
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from fakelocator_zoo.clustering import (
     ContradictoryLabelsWarning,
@@ -25,16 +24,16 @@ from fakelocator_zoo.clustering import (
     load_clustering,
     save_clustering,
 )
-from fakelocator_zoo.clustering.arguments import MIN_SAMPLES
 from fakelocator_zoo.clustering.embedding import Method
+from fakelocator_zoo.clustering.estimator import MIN_SAMPLES
+from fakelocator_zoo.clustering.features import encode_image, encode_photos
 from fakelocator_zoo.clustering.scatter import draw_scatter
 from fakelocator_zoo.clustering.separability import MIN_GAP
 from fakelocator_zoo.images import ImageError, make_folder, write_image
-from fakelocator_zoo.inference.features import Features, extract_features, model_identity
+from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.inference.localizer import Localization
 from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.models.heads import image_weight
 
 RESULTS, SCATTER, ADAPTER = "results.csv", "scatter.png", "adapter"
 
@@ -44,7 +43,7 @@ class Adaptation:
     """What :func:`adapt` found of N images, of which M could be read."""
 
     paths: tuple[Path, ...]  #: (M,) those that could be read
-    clusters: SingleSampleClustering  #: fitted to the M features; ``separable_`` says whether there are labels
+    clusters: SingleSampleClustering  #: fitted to the M features; look at its ``separable_``
     contradictions: tuple[Path, ...]  #: labelled images whose label is not their cluster's
     failures: dict[Path, str]  #: one sentence for each image that could not be read
 
@@ -57,7 +56,7 @@ class Adaptation:
 
 
 class Adapter:
-    """Decides photos by the clusters that an adaptation found.
+    """Decides photos by the clusters of an adaptation.
 
     Args:
         folder: what ``fakelocator adapt`` wrote.
@@ -71,7 +70,7 @@ class Adapter:
     def __init__(self, folder: str | Path, model: FakeLocator) -> None:
         self.model = model
         self.clusters, about = load_clustering(folder)
-        if not hasattr(self.clusters, "fake_cluster_") or {"weights", "config", "crop"} - set(about):
+        if self.clusters.fake_cluster_ is None or {"weights", "config", "crop"} - set(about):
             raise ValueError(f"{folder} is no adapter; make one with 'fakelocator adapt'")
         if model_identity(model) != {key: about[key] for key in ("weights", "config")}:
             raise ValueError(
@@ -82,23 +81,12 @@ class Adapter:
 
     def fake_probability(self, image: np.ndarray) -> float:
         """Of a photo (H, W, 3) uint8, in [0, 1]."""
-        device = next(self.model.parameters()).device
-        features = extract_features(self.model, [image], crop=self._crop, device=device)
-        return float(self.clusters.fake_probability(features.values)[0])
+        return float(self.clusters.fake_probability(encode_image(self.model, image, self._crop))[0])
 
     def __call__(self, result: Localization) -> Localization:
-        """The result with the decision on the whole photo by the clusters.
-
-        Where to look the map still says by the model; beside a texture stem, where maps are as bright as the decision
-        says, it is as bright as the new one says. The faces, with decisions of the model, are left out.
-        """
-        probability, fakeness_map = self.fake_probability(result.image), result.fakeness_map
-        if self.model.texture is not None:
-            decided, before = image_weight(torch.tensor([probability, result.fake_probability])).tolist()
-            fakeness_map = np.clip(fakeness_map * (decided / max(before, 1e-30)), 0, 1)
-        return dataclasses.replace(
-            result, fakeness_map=fakeness_map, fake_probability=probability, faces=(), whole_image=True
-        )
+        """The result with the clusters' decision on the whole photo; the map stays, the faces are left out."""
+        probability = self.fake_probability(result.image)
+        return dataclasses.replace(result, fake_probability=probability, faces=(), whole_image=True)
 
 
 def adapter_model(folder: str | Path) -> str | None:
@@ -152,8 +140,8 @@ def adapt(
     """Cluster photos, name the clusters by labelled ones, and write results.csv, scatter.png and the adapter.
 
     Where the clusters do not separate, labels and probabilities in results.csv stay empty, and there is no adapter:
-    one of an earlier run is removed. An image that cannot be read is reported, and the rest go on. Whole photos are
-    compared (their centre, see ``crop``), not faces: that a face was found in some of them would make clusters.
+    one of an earlier run is removed. Whole photos are compared (their centre, see ``crop``), not faces: that a face
+    was found in some of them would make clusters.
 
     Args:
         model: a FakeLocator.
@@ -161,10 +149,9 @@ def adapt(
         labelled: {resolved path: "fake" or "real"}; those that are not among ``photos`` are added to them.
         out: folder for what is written.
         model_name: what ``locate --adapter`` loads; None for the default model.
-        method: as in :class:`~fakelocator_zoo.SingleSampleClustering`.
-        crop: as in :func:`~fakelocator_zoo.inference.features.extract_features`.
-        seed: same seed, same labels.
-        device: None takes CUDA if there is one, else the CPU.
+        method, seed: as in :class:`~fakelocator_zoo.SingleSampleClustering`.
+        crop: longer sides are cut to so many pixels around the centre; None keeps them.
+        device: None leaves the model where it is.
         progress: show a bar on stderr.
 
     Raises:
@@ -172,25 +159,28 @@ def adapt(
         OSError: where ``out`` cannot be written.
     """
     make_folder(out)
-    everything = list(photos)
-    present = {path.resolve() for path in everything}
-    everything += [path for path in labelled if path not in present]
-    features = extract_features(model, everything, crop=crop, device=device, progress=progress)
-    rows = {everything[row].resolve(): position for position, row in enumerate(features.rows)}
-    known = {rows[path]: label for path, label in labelled.items() if path in rows}
+    present = {path.resolve() for path in photos}
+    everything = [*photos, *(path for path in labelled if path not in present)]
+    if device is not None:
+        model = model.to(device)
+    with _bar(len(everything), progress) as advance:
+        features = encode_photos(model, everything, crop=crop, progress=advance)
+    row_of = {path.resolve(): row for row, path in enumerate(features.paths)}
+    known = {row_of[path]: label for path, label in labelled.items() if path in row_of}
     if not known:
         raise ImageError(f"no labelled image can be read: {next(iter(features.failures.values()))}")
-    if len(features.rows) < MIN_SAMPLES:
+    if len(features.paths) < MIN_SAMPLES:
         raise ImageError(
-            f"{len(features.rows)} images can be read, and clustering needs {MIN_SAMPLES} at least; give more of them"
+            f"{len(features.paths)} images can be read, and clustering needs {MIN_SAMPLES} at least; give more of them"
         )
     clusters = SingleSampleClustering(method=method, random_state=seed)
     with warnings.catch_warnings():
-        # The caller is told by what is returned.
+        # What is returned says the same.
         warnings.simplefilter("ignore", NotSeparableWarning)
         warnings.simplefilter("ignore", ContradictoryLabelsWarning)
         clusters.fit(features.values, labelled_index=list(known), labelled_as=list(known.values()))  # type: ignore[arg-type]
-    found = _adaptation(everything, features, clusters)
+    contradictions = tuple(features.paths[row] for row in clusters.contradictions_)
+    found = Adaptation(features.paths, clusters, contradictions, features.failures)
     write_whole(out / RESULTS, _csv(found).encode())
     write_image(out / SCATTER, draw_scatter(clusters, found.paths, list(known)))
     if clusters.separable_:
@@ -200,34 +190,11 @@ def adapt(
         # One of an earlier run would not belong to these results.
         for name in (CONFIG, WEIGHTS):
             (out / ADAPTER / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            (out / ADAPTER).rmdir()
     return found
 
 
-def _adaptation(everything: Sequence[Path], features: Features, clusters: SingleSampleClustering) -> Adaptation:
-    paths = tuple(everything[row] for row in features.rows)
-    return Adaptation(
-        paths,
-        clusters,
-        tuple(paths[row] for row in clusters.contradictions_),
-        {everything[row]: why for row, why in features.failures.items()},
-    )
-
-
-def _csv(found: Adaptation) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "cluster", "label", "probability"))
-    probabilities = [f"{p:.6f}" if found.clusters.separable_ else "" for p in found.clusters.fake_probability_]
-    writer.writerows(
-        zip(found.paths, found.clusters.cluster_labels_.tolist(), found.labels, probabilities, strict=True)
-    )
-    return text.getvalue()
-
-
 def describe(found: Adaptation, report: Callable[[str], None]) -> None:
-    """Say in words what was found, line by line."""
+    """Report in words what was found, line by line."""
     clusters = found.clusters
     report(
         f"silhouette {clusters.silhouette_:.2f} in the embedding, {clusters.feature_silhouette_:.2f} in the features; "
@@ -240,3 +207,24 @@ def describe(found: Adaptation, report: Callable[[str], None]) -> None:
         report(f"{fake} fake, {len(found.paths) - fake} real")
     else:
         report(f"not separable: {clusters.reason_}; no labels are given and no adapter is written")
+
+
+def _csv(found: Adaptation) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "cluster", "label", "probability"))
+    assert found.clusters.fake_probability_ is not None
+    shown = [f"{p:.6f}" if found.clusters.separable_ else "" for p in found.clusters.fake_probability_]
+    writer.writerows(zip(found.paths, found.clusters.cluster_labels_.tolist(), found.labels, shown, strict=True))
+    return text.getvalue()
+
+
+@contextmanager
+def _bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    stderr = Console(stderr=True)
+    with Progress(console=stderr, transient=True, disable=not (shown and stderr.is_terminal)) as bars:
+        task = bars.add_task("features", total=total)
+        yield lambda done: bars.update(task, completed=done)

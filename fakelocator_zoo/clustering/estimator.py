@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from fakelocator_zoo.clustering import embedding as maps
-from fakelocator_zoo.clustering.arguments import MIN_SAMPLES, Label, check_arguments, check_labelled
-from fakelocator_zoo.clustering.reduction import fit_reduction
+from fakelocator_zoo.clustering.embedding import embed, fit_reduction, two_means
 from fakelocator_zoo.clustering.separability import Separability, assess
-from fakelocator_zoo.clustering.subsample import favour_sparse
 
-_RARE = 0.2  # a cluster below this share may be lost in the embedding, and is looked for in the features
+Label = Literal["real", "fake", 0, 1]
+#: The fewest samples that are clustered; so few are never called separable.
+MIN_SAMPLES = 4
+_RARE = 0.2  # k-means of the embedding halves the larger cluster where the other is rare
+_LABELS = {"real": 0, "fake": 1, 0: 0, 1: 1}
 
 
 class NotSeparableWarning(UserWarning):
@@ -30,52 +34,40 @@ class ContradictoryLabelsWarning(UserWarning):
 
 
 class SingleSampleClustering(ClusterMixin, BaseEstimator):
-    """Real or fake by the company a sample keeps: t-SNE, k-means with k = 2, and one sample whose label is known.
+    """Single sample clustering (Huang et al., arXiv 2001.09598): t-SNE, k-means with k = 2, one labelled sample.
 
-    FakeLocator's single sample clustering (Huang et al., arXiv 2001.09598): a classifier's boundary does not
-    transfer to an unseen generator, but the encoder's features of real and fake images still form two clusters.
-    The labelled sample's label is its cluster's, the other cluster gets the other one.
+    A classifier's boundary does not transfer to an unseen generator, but the encoder's features of real and fake
+    images still form two clusters. The labelled sample's label is its cluster's, the other cluster gets the other one.
 
-    t-SNE and k-means make two clusters of anything, so the partition is judged
-    (:mod:`fakelocator_zoo.clustering.separability`); where it fails, :class:`NotSeparableWarning` says why. Beyond
-    the paper: k-means halves the larger cluster where the other is below about a tenth of it, so where its
-    partition fails, k-means of the features is tried, and kept if its smaller cluster is below a fifth and it
-    passes the same judgement.
+    Features are standardised and reduced to 50 principal components first. t-SNE and k-means make two clusters of
+    anything, so the partition is judged (:mod:`fakelocator_zoo.clustering.separability`); where it fails,
+    :class:`NotSeparableWarning` says why. Beyond the paper: where it fails, k-means of the features is tried, and
+    kept if its smaller cluster is below a fifth and it passes the same judgement, since k-means of an embedding
+    halves the larger cluster where the other is rare.
 
-    Fitting runs on one thread, whatever is set: t-SNE magnifies rounding, which depends on the number of threads.
+    Fitting runs on one thread: t-SNE magnifies rounding, which depends on the number of threads.
 
     Args:
-        n_components: dimensions of the embedding, 2 or 3 in the paper; 1 works as well.
-        method: ``"tsne"`` (scikit-learn, the paper's protocol; new samples lie at the mean of their nearest
-            neighbours in the features) or ``"opentsne"`` (the extra ``cluster``; faster, and new samples are placed
-            by its transform).
+        n_components: dimensions of the embedding: 1, 2 or 3.
+        method: ``"tsne"`` (scikit-learn) or ``"opentsne"`` (the extra ``cluster``; faster). With ``"tsne"`` a new
+            sample belongs to the nearer centroid of the reduced features, in the clusters' shared (shrunk)
+            covariance; with ``"opentsne"`` the same in the embedding, in which its transform places the sample.
         perplexity: of t-SNE; clamped to a third of the samples.
-        standardise: bring each feature to mean 0 and deviation 1 first, so that the many quiet ones count beside
-            the few loud ones. Beyond the paper: on texture features it found more fakes and made up less.
-        pca: features that are wider are reduced to so many principal components then; None never does.
-        n_init: starts of k-means, the best is kept.
-        n_repeats: how often the partition is found again to judge it, from other starts and fewer samples.
-        max_samples: of more, t-SNE sees a subsample of this size, which favours sparse regions (by the square
-            root of their share), and the rest is placed as new samples are, in chunks. One thread then takes 42 s for
-            10,000 x 512 with ``"tsne"`` and 54 s for a million, beside which it needs 0.1 GB.
+        max_samples: of more samples t-SNE sees a random subsample, and the rest is labelled as new samples are.
         random_state: of all that is random; an int gives the same labels each time.
 
     Attributes:
         labels_: (N,) int64, 0 real and 1 fake; without a labelled sample ``cluster_labels_``. They follow the
             clusters even where these are not separable, as in the paper: look at ``separable_`` first.
         cluster_labels_: (N,) int64, 0 (the first sample's) or 1.
-        fake_probability_: (N,) float64 in [0, 1], the posterior of two Gaussians on the clusters in the embedding
-            (for k-means' partition equal round ones, so that it depends on the distances to the centres alone);
-            0.5 throughout where the clusters are not separable. Only with a labelled sample.
-        embedding_: (N, n_components) float32.
+        fake_probability_: (N,) float64 in [0, 1], by the distances to the two centroids; 0.5 throughout where the
+            clusters are not separable. None without a labelled sample.
+        embedding_: (M, n_components) float32, of the samples ``subsample_``.
         subsample_: (M,) int64, ascending: the samples that t-SNE saw; all of them up to ``max_samples``.
-        silhouette_, feature_silhouette_: of the partition in the embedding and in the features, in [-1, 1].
-        gap_: the clusters' distance in the features in standard deviations, lower 99 % bound.
-        stability_: mean adjusted Rand index with the partitions found again, in [-1, 1]; 0 where that was not
-            tried, since the gap had failed.
-        separable_: bool. With as many labelled samples for one naming as for the other it is False as well.
-        reason_: why not, one clause; empty where ``separable_``.
-        contradictions_: labelled indices whose label is not their cluster's. Only with a labelled sample.
+        silhouette_, feature_silhouette_, gap_, stability_, separable_, reason_: see
+            :class:`~fakelocator_zoo.clustering.separability.Separability`. With as many labelled samples for one
+            naming as for the other ``separable_`` is False as well.
+        contradictions_: labelled indices whose label is not their cluster's.
         n_features_in_: D.
 
     Example:
@@ -94,20 +86,12 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         *,
         method: maps.Method = "tsne",
         perplexity: float = 30.0,
-        standardise: bool = True,
-        pca: int | None = 50,
-        n_init: int = 10,
-        n_repeats: int = 3,
         max_samples: int = 4000,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
         self.method = method
         self.perplexity = perplexity
-        self.standardise = standardise
-        self.pca = pca
-        self.n_init = n_init
-        self.n_repeats = n_repeats
         self.max_samples = max_samples
         self.random_state = random_state
 
@@ -122,29 +106,29 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         """Cluster features and, with a labelled sample, name the clusters.
 
         Args:
-            X: (N, D) features, at least four samples; float32 is not copied.
+            X: (N, D) features, at least four samples.
             y: ignored.
             labelled_index: row of a sample whose label is known, or several; their majority names the clusters,
                 and the rest is reported in ``contradictions_``.
             labelled_as: ``"real"`` or ``"fake"`` (0 or 1), one for each index.
 
         Raises:
-            ValueError: for NaN or infinite features, fewer than four samples, an index out of range, labels that
-                are none, and bad arguments.
+            ValueError: for NaN or infinite features, fewer than four samples, an index out of range, unknown
+                labels, and arguments out of range.
             ImportError: where openTSNE is asked for and not installed.
         """
-        check_arguments(self)
+        self._check_arguments()
         X = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=MIN_SAMPLES)
-        known = check_labelled(labelled_index, labelled_as, len(X))
+        known = _check_labelled(labelled_index, labelled_as, len(X))
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with threadpool_limits(limits=1):
-            self._fit_clusters(X, known)
-        self.labels_ = self.cluster_labels_
-        for name in ("fake_cluster_", "contradictions_", "fake_probability_"):
-            if hasattr(self, name):
-                delattr(self, name)
+            posterior = self._fit_clusters(X, sorted(known))
+        self.fake_cluster_: int | None = None
+        self.contradictions_: list[int] = []
         if known:
             self._name_clusters(known)
+        self.labels_ = self._named(self.cluster_labels_)
+        self.fake_probability_ = None if self.fake_cluster_ is None else self._as_probability(posterior)
         if not self.separable_:
             warnings.warn(
                 f"the samples do not fall into two clusters: {self.reason_}; labels would be guesses",
@@ -158,110 +142,95 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         return self.fit(X, y, **labelled).labels_
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Labels (N,) of new features (N, D), as ``labels_``; nothing is fitted again.
-
-        Raises:
-            ValueError: for features of another width, or NaN.
-            NotFittedError: before :meth:`fit`.
-        """
-        one = self._posterior(X) >= 0.5
-        clusters = one.astype(np.int64)
-        return clusters if not hasattr(self, "fake_cluster_") else (clusters == self.fake_cluster_).astype(np.int64)
+        """Labels (N,) of new features (N, D), as ``labels_``; ValueError for another width, or NaN."""
+        return self._named((self._posterior(X) >= 0.5).astype(np.int64))
 
     def fake_probability(self, X: np.ndarray) -> np.ndarray:
         """Probabilities (N,) in [0, 1] of new features (N, D), as ``fake_probability_``.
 
         Raises:
             ValueError: for features of another width, or NaN, and where no labelled sample was given to fit.
-            NotFittedError: before :meth:`fit`.
         """
         check_is_fitted(self)
-        if not hasattr(self, "fake_cluster_"):
+        if self.fake_cluster_ is None:
             raise ValueError("which cluster is fake is unknown; give fit a labelled_index and labelled_as")
         return self._as_probability(self._posterior(X))
 
-    def _fit_clusters(self, X: np.ndarray, known: dict[int, int]) -> None:
-        rng = np.random.default_rng(self._seed)
-        chosen = np.arange(len(X))
-        if len(X) <= self.max_samples:
-            self.reduction_ = fit_reduction(X, self.standardise, self.pca, self._seed)
-        else:
-            pilot = np.sort(rng.choice(len(X), min(len(X), 5 * self.max_samples), replace=False))
-            rows = X[pilot]
-            self.reduction_ = fit_reduction(rows, self.standardise, self.pca, self._seed)
-            chosen = pilot[favour_sparse(self.reduction_.transform(rows), self.max_samples, self._seed, rng)]
-            chosen = np.unique(np.concatenate([chosen, np.array(sorted(known), dtype=chosen.dtype)]))
-        self.subsample_ = chosen
-        self.reference_ = self.reduction_.transform(X[chosen] if len(chosen) < len(X) else X)
-        self._opentsne = None
-        if len(np.unique(self.reference_, axis=0)) < 2:
-            self._set_all_alike(len(X))
-            return
-        embedded, self._opentsne = maps.embed(
-            self.reference_, self.n_components, self.method, self.perplexity, self._seed
-        )
-        self.reference_embedding_ = embedded.astype(np.float32)
-        self._choose_partition()
-        if len(chosen) == len(X):
-            self.embedding_ = self.reference_embedding_
-        else:
-            self.embedding_ = np.empty((len(X), self.n_components), np.float32)
-            for part in maps.chunks(len(X)):
-                self.embedding_[part] = self._place(self.reduction_.transform(X[part]))
-            self.embedding_[chosen] = self.reference_embedding_
-        self._posterior_ = self.model_.posterior(self.embedding_)
-        self.cluster_labels_ = (self._posterior_ >= 0.5).astype(np.int64)
-
-    def _choose_partition(self) -> None:
-        """k-means of the embedding or, where that fails and a small cluster passes, k-means of the features."""
-        points = self.reference_embedding_
-
-        def again(chosen: np.ndarray, seed: int) -> np.ndarray:
-            # A random start: from PCA's every seed would lay the groups out in nearly the same way.
-            embedded, _ = maps.embed(
-                self.reference_[chosen], self.n_components, self.method, self.perplexity, seed, "random"
+    def _check_arguments(self) -> None:
+        if self.n_components not in (1, 2, 3):
+            raise ValueError(f"n_components must be 1, 2 or 3, got {self.n_components}")
+        if self.method not in ("tsne", "opentsne"):
+            raise ValueError(f"method must be 'tsne' or 'opentsne', got {self.method!r}")
+        if not self.perplexity > 0 or self.max_samples < 100:
+            raise ValueError(
+                f"perplexity must be positive and max_samples at least 100, got {self.perplexity}, {self.max_samples}"
             )
-            return maps.two_means(embedded, self.n_init, seed)
+        if self.method == "opentsne":
+            maps.import_opentsne()
 
-        self.model_ = maps.kmeans_model(points, self.n_init, self._seed)
-        judged = self._judge(self.model_, again)
+    def _fit_clusters(self, X: np.ndarray, known: list[int]) -> np.ndarray:
+        """Cluster and judge; P(cluster 1) of all samples."""
+        chosen = np.arange(len(X))
+        if len(X) > self.max_samples:
+            drawn = np.random.default_rng(self._seed).choice(len(X), self.max_samples, replace=False)
+            chosen = np.unique(np.concatenate([drawn, np.array(known, np.int64)]))
+        self.subsample_ = chosen
+        self.reduction_ = fit_reduction(X[chosen], self._seed)
+        self.reference_ = self.reduction_.transform(X[chosen])
+        self._opentsne: Any = None
+        if len(np.unique(self.reference_, axis=0)) < 2:
+            self.embedding_ = np.zeros((len(chosen), self.n_components), np.float32)
+            self._set_judgement(Separability(0.0, 0.0, 0.0, 0.0, "all samples are alike"))
+            self.cluster_labels_ = np.zeros(len(X), np.int64)
+            self.coef_, self.intercept_ = np.zeros(self._space().shape[1]), -30.0
+            return np.zeros(len(X))
+        embedding, self._opentsne = embed(self.reference_, self.n_components, self.method, self.perplexity, self._seed)
+        self.embedding_ = embedding.astype(np.float32)
+        partition = self._partition()
+        centroids = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(self._space(), partition)
+        self.coef_, self.intercept_ = centroids.coef_[0], float(centroids.intercept_[0])
+        posterior = np.empty(len(X))
+        posterior[chosen] = self._posterior_in(self._space())
+        rest = np.setdiff1d(np.arange(len(X)), chosen)
+        if len(rest):
+            posterior[rest] = self._posterior_in(self._place(X[rest]))
+        self.cluster_labels_ = (posterior >= 0.5).astype(np.int64)
+        self.cluster_labels_[chosen] = partition
+        return posterior
+
+    def _partition(self) -> np.ndarray:
+        """k-means of the embedding or, where that fails and a small cluster passes, k-means of the features."""
+
+        def embedded_again(chosen: np.ndarray, seed: int) -> np.ndarray:
+            # A random start: from PCA's every seed would lay the groups out in nearly the same way.
+            points, _ = embed(self.reference_[chosen], self.n_components, self.method, self.perplexity, seed, "random")
+            return two_means(points, seed)
+
+        partition = two_means(self.embedding_, self._seed)
+        judged = assess(self.reference_, self.embedding_, partition, embedded_again, self._seed)
         if not judged.separable:
-            rare = maps.two_means(self.reference_, self.n_init, self._seed)
+            rare = two_means(self.reference_, self._seed)
             if 1 < min(rare.sum(), (1 - rare).sum()) < _RARE * len(rare):
-                model = maps.partition_model(points, rare)
-                by_features = self._judge(
-                    model, lambda chosen, seed: maps.two_means(self.reference_[chosen], self.n_init, seed)
+                by_features = assess(
+                    self.reference_,
+                    self.embedding_,
+                    rare,
+                    lambda chosen, seed: two_means(self.reference_[chosen], seed),
+                    self._seed,
                 )
                 if by_features.separable:
-                    self.model_, judged = model, by_features
+                    partition, judged = rare, by_features
         self._set_judgement(judged)
-
-    def _judge(self, model: maps.ClusterModel, again: Any) -> Separability:
-        clusters = (model.posterior(self.reference_embedding_) >= 0.5).astype(np.int64)
-        return assess(self.reference_, self.reference_embedding_, clusters, again, self.n_repeats, self._seed)
+        return partition
 
     def _set_judgement(self, judged: Separability) -> None:
-        self.silhouette_, self.feature_silhouette_ = judged.silhouette, judged.feature_silhouette
-        self.gap_, self.stability_ = judged.gap, judged.stability
-        self.separable_, self.reason_ = judged.separable, judged.reason
-
-    def _set_all_alike(self, samples: int) -> None:
-        self.reference_ = self.reference_[:1]
-        self.reference_embedding_ = np.zeros((1, self.n_components), np.float32)
-        self.embedding_ = np.zeros((samples, self.n_components), np.float32)
-        one_place = np.zeros((2, self.n_components))
-        round_ones = np.stack([np.eye(self.n_components)] * 2)
-        # Everything is cluster 0: a share of next to nothing is left for the other.
-        self.model_ = maps.ClusterModel(one_place, round_ones, np.array([1 - 1e-12, 1e-12]))
-        self._posterior_ = np.zeros(samples)
-        self.cluster_labels_ = np.zeros(samples, np.int64)
-        self._set_judgement(Separability(0.0, 0.0, 0.0, 0.0, "all samples are alike"))
+        for name, value in judged._asdict().items():
+            setattr(self, f"{name}_", value)
+        self.separable_ = judged.separable
 
     def _name_clusters(self, known: dict[int, int]) -> None:
         # Each labelled sample votes for the cluster that is fake if its label is right.
-        votes = {
-            i: int(self.cluster_labels_[i]) if label else 1 - int(self.cluster_labels_[i]) for i, label in known.items()
-        }
+        votes = {i: int(self.cluster_labels_[i] == label) for i, label in known.items()}
         for_one = sum(votes.values())
         tie = 2 * for_one == len(votes)
         self.fake_cluster_ = next(iter(votes.values())) if tie else int(2 * for_one > len(votes))
@@ -275,8 +244,9 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
             )
         if tie and self.separable_:
             self.separable_, self.reason_ = False, "the labelled samples contradict each other, one to one"
-        self.labels_ = (self.cluster_labels_ == self.fake_cluster_).astype(np.int64)
-        self.fake_probability_ = self._as_probability(self._posterior_)
+
+    def _named(self, clusters: np.ndarray) -> np.ndarray:
+        return clusters if self.fake_cluster_ is None else (clusters == self.fake_cluster_).astype(np.int64)
 
     def _as_probability(self, posterior: np.ndarray) -> np.ndarray:
         if not self.separable_:
@@ -286,15 +256,45 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
     def _posterior(self, X: np.ndarray) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        if self._opentsne is None and self.method == "opentsne" and len(self.reference_) > 1:
-            self._opentsne = maps.rebuild_opentsne(
-                self.reference_, self.reference_embedding_, self.perplexity, self._seed
-            )
-        posterior = np.empty(len(X))
         with threadpool_limits(limits=1):
-            for part in maps.chunks(len(X)):
-                posterior[part] = self.model_.posterior(self._place(self.reduction_.transform(X[part])))
-        return posterior
+            return self._posterior_in(self._place(X))
 
-    def _place(self, reduced: np.ndarray) -> np.ndarray:
-        return maps.place(reduced, self.reference_, self.reference_embedding_, self._opentsne)
+    def _posterior_in(self, space: np.ndarray) -> np.ndarray:
+        return expit(space.astype(np.float64) @ self.coef_ + self.intercept_)
+
+    def _space(self) -> np.ndarray:
+        """In which the centroids lie: the subsample's features or, with openTSNE, its embedding."""
+        return self.reference_ if self.method == "tsne" else self.embedding_
+
+    def _place(self, X: np.ndarray) -> np.ndarray:
+        reduced = self.reduction_.transform(X)
+        if self.method == "tsne":
+            return reduced
+        if self._opentsne is None:
+            if not self.coef_.any():  # all samples were alike
+                return np.zeros((len(X), self.n_components))
+            self._opentsne = maps.rebuild_opentsne(self.reference_, self.embedding_, self.perplexity, self._seed)
+        return maps.place(self._opentsne, reduced)
+
+
+def _check_labelled(
+    index: int | Sequence[int] | None, labels: Label | Sequence[Label] | None, samples: int
+) -> dict[int, int]:
+    """{row: 0 or 1} of what fit was told, empty where it was told nothing."""
+    if index is None and labels is None:
+        return {}
+    if index is None or labels is None:
+        raise ValueError("give labelled_index and labelled_as together, or neither")
+    rows: list[Any] = [index] if np.ndim(index) == 0 else list(index)  # type: ignore[arg-type]
+    names: list[Any] = [labels] if np.ndim(labels) == 0 else list(labels)  # type: ignore[arg-type]
+    if not rows or len(rows) != len(names):
+        raise ValueError(f"give one label for each labelled sample, got {len(rows)} samples and {len(names)} labels")
+    known: dict[int, int] = {}
+    for row, name in zip(rows, names, strict=True):
+        if not isinstance(row, int | np.integer) or isinstance(row, bool) or not 0 <= row < samples:
+            raise ValueError(f"labelled_index must be a row number, 0 to {samples - 1}, got {row!r}")
+        if isinstance(name, bool) or name not in _LABELS:
+            raise ValueError(f"labelled_as must be 'real' or 'fake' (0 or 1), got {name!r}")
+        if known.setdefault(int(row), _LABELS[name]) != _LABELS[name]:
+            raise ValueError(f"sample {row} is labelled both real and fake")
+    return known

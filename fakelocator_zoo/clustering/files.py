@@ -1,4 +1,4 @@
-"""A fitted clustering as a folder: config.json and model.safetensors, without pickles."""
+"""A fitted clustering as a folder: config.json and model.safetensors."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
-from fakelocator_zoo.clustering.arguments import check_arguments
-from fakelocator_zoo.clustering.embedding import ClusterModel
+from fakelocator_zoo.clustering.embedding import Reduction
 from fakelocator_zoo.clustering.estimator import SingleSampleClustering
-from fakelocator_zoo.clustering.reduction import Reduction
 from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, read_tensors, write_folder
 
 _TYPE = "single_sample_clustering"
-_JUDGEMENT = ("silhouette_", "feature_silhouette_", "gap_", "stability_", "separable_", "reason_")
-_ARRAYS = ("reference_", "reference_embedding_")
+_VALUES = ("silhouette_", "feature_silhouette_", "gap_", "stability_", "separable_", "reason_", "fake_cluster_")
 
 
 def save_clustering(
     clusters: SingleSampleClustering, folder: str | Path, about: Mapping[str, Any] | None = None
 ) -> None:
-    """Write what a fitted clustering needs for new samples, whole or not at all; those it was fitted to stay out.
+    """Write what a fitted clustering needs for new samples, whole or not at all.
 
     Args:
         clusters: fitted.
@@ -34,20 +32,17 @@ def save_clustering(
         OSError: where the folder cannot be written.
     """
     import torch
-    from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(clusters)
-    options = {**clusters.get_params(), "random_state": clusters._seed}
-    arrays = {name: getattr(clusters, name) for name in _ARRAYS}
-    arrays |= {f"model.{name}": values for name, values in clusters.model_._asdict().items()}
-    arrays |= {
-        f"reduction.{name}": values for name, values in clusters.reduction_._asdict().items() if values is not None
-    }
+    arrays = {f"reduction.{name}": values for name, values in clusters.reduction_._asdict().items()}
+    arrays["coef"] = clusters.coef_
+    if clusters.method == "opentsne":
+        arrays |= {"reference": clusters.reference_, "embedding": clusters.embedding_}
     config = {
         "model_type": _TYPE,
-        "options": options,
-        "judgement": {name: getattr(clusters, name) for name in _JUDGEMENT},
-        "fake_cluster": getattr(clusters, "fake_cluster_", None),
+        "options": {**clusters.get_params(), "random_state": clusters._seed},
+        "intercept": clusters.intercept_,
+        "values": {name: getattr(clusters, name) for name in _VALUES},
         "about": dict(about or {}),
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in arrays.items()}
@@ -57,7 +52,7 @@ def save_clustering(
 def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[str, Any]]:
     """A clustering that predicts as the one that was saved, and what was saved about it.
 
-    It lacks the attributes of the samples it was fitted to (``labels_``, ``embedding_``, ...).
+    It lacks the attributes of the samples it was fitted to (``labels_``, ``fake_probability_``, ...).
 
     Raises:
         ValueError: where the folder holds no whole clustering.
@@ -69,23 +64,17 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
     tensors = {name: tensor.numpy() for name, tensor in read_tensors(folder).items()}
     try:
         clusters = SingleSampleClustering(**config["options"])
-        check_arguments(clusters)
-        for name in _ARRAYS:
-            setattr(clusters, name, tensors[name])
-        clusters.reduction_ = Reduction(
-            tensors["reduction.mean"], tensors["reduction.scale"], tensors.get("reduction.components")
-        )
-        clusters.model_ = ClusterModel(
-            **{name: tensors[f"model.{name}"].astype(np.float64) for name in ClusterModel._fields}
-        )
-        for name in _JUDGEMENT:
-            setattr(clusters, name, config["judgement"][name])
-        fake_cluster, about = config["fake_cluster"], dict(config["about"])
+        clusters._check_arguments()
+        clusters.reduction_ = Reduction(**{name: tensors[f"reduction.{name}"] for name in Reduction._fields})
+        clusters.coef_, clusters.intercept_ = tensors["coef"].astype(np.float64), float(config["intercept"])
+        if clusters.method == "opentsne":
+            clusters.reference_, clusters.embedding_ = tensors["reference"], tensors["embedding"]
+        for name in _VALUES:
+            setattr(clusters, name, config["values"][name])
+        about = dict(config["about"])
+        clusters._seed = int(config["options"]["random_state"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"{folder} is no whole clustering: {CONFIG} and {WEIGHTS} lack {error}") from None
-    if fake_cluster is not None:
-        clusters.fake_cluster_ = fake_cluster
     clusters.n_features_in_ = len(clusters.reduction_.mean)
-    clusters._seed = int(config["options"]["random_state"])
     clusters._opentsne = None
     return clusters, about

@@ -1,4 +1,4 @@
-"""The paper's protocol: how accurate single sample clustering is over draws of the labelled sample."""
+"""The paper's protocol: the accuracy of single sample clustering over draws of the labelled sample."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class ProtocolResult(NamedTuple):
     """Accuracy over draws of the labelled sample."""
 
     mean: float  #: of the accuracies
-    std: float  #: of the accuracies, of the population (no draw is left out)
+    std: float  #: of the accuracies, of the population
     accuracies: tuple[float, ...]  #: of each draw, in [0, 1]
     drawn: tuple[int, ...]  #: the labelled sample of each draw
-    clusters: SingleSampleClustering  #: fitted, unnamed; its ``separable_`` says whether to believe any of it
+    clusters: SingleSampleClustering  #: fitted, unnamed; look at its ``separable_``
 
 
 def single_sample_protocol(
@@ -30,10 +30,9 @@ def single_sample_protocol(
 ) -> ProtocolResult:
     """Mean and standard deviation of the accuracy over random labelled samples (ten in the paper).
 
-    Draws take turns between fake and real, without repetition while there are enough: a draw from each class alike.
-    The embedding does not depend on which sample is labelled, so it is made once for a seed; draws then differ in
-    which cluster is named fake. Hence each accuracy is a or 1 - a, and the deviation says how often the labelled
-    sample itself was in the wrong cluster. For the deviation over embeddings, call with several seeds.
+    Draws take turns between fake and real, without repetition while there are enough. The embedding does not depend
+    on the labelled sample, so it is made once for a seed; draws differ in which cluster is named fake. Hence each
+    accuracy is a or 1 - a. For the deviation over embeddings, call with several seeds.
 
     Args:
         features: (N, D).
@@ -46,10 +45,8 @@ def single_sample_protocol(
         ValueError: for labels of another length or other values, of one class alone, and as ``fit`` does.
     """
     truth = np.asarray(labels)
-    if truth.ndim != 1 or len(truth) != len(features) or not np.isin(truth, (0, 1)).all():
-        raise ValueError(f"labels must be 0 (real) or 1 (fake), one for each of the {len(features)} samples")
-    if truth.min() == truth.max():
-        raise ValueError("labels must hold both classes: an accuracy on one alone says nothing")
+    if truth.shape != (len(features),) or set(np.unique(truth).tolist()) != {0, 1}:
+        raise ValueError(f"labels must be 0 (real) or 1 (fake), both present, one for each of {len(features)} samples")
     if draws < 1:
         raise ValueError(f"draws must be 1 or more, got {draws}")
     chosen = SingleSampleClustering(random_state=random_state) if clustering is None else clone(clustering)
@@ -63,7 +60,7 @@ def single_sample_protocol(
             queues[label] = rng.permutation(np.flatnonzero(truth == label)).tolist()
         sample = queues[label].pop()
         as_labelled = chosen.cluster_labels_ == chosen.cluster_labels_[sample]
-        accuracies.append(float(np.mean(np.where(as_labelled, label, 1 - label) == truth)))
+        accuracies.append(float(np.mean(as_labelled == (truth == label))))
         drawn.append(sample)
     return ProtocolResult(
         float(np.mean(accuracies)), float(np.std(accuracies)), tuple(accuracies), tuple(drawn), chosen

@@ -12,7 +12,7 @@ from fakelocator_zoo.clustering import SingleSampleClustering
 from fakelocator_zoo.images import ImageError, read_image
 
 _SIDE, _MARGIN, _HEAD, _THUMBNAIL = 1000, 40, 56, 52
-_FAKE, _REAL = (214, 68, 48), (38, 132, 84)
+_REAL, _FAKE = (38, 132, 84), (214, 68, 48)
 _CLUSTERS = ((60, 90, 200), (222, 140, 20))  # where there are no labels
 
 
@@ -26,64 +26,48 @@ def draw_scatter(clusters: SingleSampleClustering, paths: Sequence[Path], labell
         paths: (N,) of the images.
         labelled: rows of the labelled images; their thumbnails are always drawn, with a black frame.
     """
-    points = clusters.embedding_[:, :2].astype(np.float64)
-    low, high = points.min(axis=0), points.max(axis=0)
-    places = _MARGIN + (points - low) / np.maximum(high - low, 1e-9) * (_SIDE - 2 * _MARGIN)
-    if not (high > low).any():
-        places[:] = _SIDE / 2
+    points = np.zeros((len(clusters.embedding_), 2))
+    points[:, : clusters.embedding_.shape[1]] = clusters.embedding_[:, :2]
+    low, spread = points.min(axis=0), np.ptp(points, axis=0)
+    places = _MARGIN + np.where(spread > 0, (points - low) / np.maximum(spread, 1e-9), 0.5) * (_SIDE - 2 * _MARGIN)
     places[:, 1] += _HEAD
-    colours = [_colour(clusters, row) for row in range(len(points))]
+    numbers, palette = clusters.cluster_labels_, _CLUSTERS
+    captions = ["cluster 0", "cluster 1: not separable, no labels"]
+    if clusters.separable_:
+        numbers, palette = clusters.labels_, (_REAL, _FAKE)
+        fake = int(clusters.labels_.sum())
+        captions = [f"real ({len(clusters.labels_) - fake})", f"fake ({fake})"]
+    place_of = dict(zip(clusters.subsample_.tolist(), places.tolist(), strict=True))
     picture = Image.new("RGB", (_SIDE, _SIDE + _HEAD), "white")
     draw = ImageDraw.Draw(picture)
-    for (x, y), colour in zip(places, colours, strict=True):
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=colour)
-    taken: set[tuple[int, int]] = set()
-    # The labelled ones last, so that they lie on top; their cells are taken first.
-    cells = [(int(x // _THUMBNAIL), int(y // _THUMBNAIL)) for x, y in places]
-    taken |= {cells[row] for row in labelled}
-    shown = []
-    for row, cell in enumerate(cells):
-        if cell not in taken:
-            taken.add(cell)
-            shown.append(row)
-    for row in [*shown, *labelled]:
-        thumbnail = _thumbnail(paths[row])
-        if thumbnail is None:
-            continue
-        corner = (round(places[row, 0] - thumbnail.width / 2), round(places[row, 1] - thumbnail.height / 2))
-        frame = (*corner, corner[0] + thumbnail.width - 1, corner[1] + thumbnail.height - 1)
-        picture.paste(thumbnail, corner)
-        if row in labelled:
-            draw.rectangle((frame[0] - 5, frame[1] - 5, frame[2] + 5, frame[3] + 5), outline="black", width=3)
-        draw.rectangle((frame[0] - 2, frame[1] - 2, frame[2] + 2, frame[3] + 2), outline=colours[row], width=3)
-    _caption(draw, clusters)
+    for row, (x, y) in place_of.items():
+        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=palette[numbers[row]])
+    # One thumbnail in each cell of a grid; those of the labelled images first among them, and drawn last.
+    shown: dict[tuple[int, int], int] = {}
+    for row in [*labelled, *place_of]:
+        shown.setdefault((int(place_of[row][0] // _THUMBNAIL), int(place_of[row][1] // _THUMBNAIL)), row)
+    for row in [*(row for row in shown.values() if row not in labelled), *labelled]:
+        _draw_thumbnail(picture, paths[row], place_of[row], palette[numbers[row]], row in labelled)
+    font, x = ImageFont.load_default(size=20), float(_MARGIN)
+    for colour, caption in zip(palette, captions, strict=True):
+        draw.ellipse((x, _HEAD / 2 - 8, x + 16, _HEAD / 2 + 8), fill=colour)
+        draw.text((x + 24, _HEAD / 2), caption, fill="black", font=font, anchor="lm")
+        x += 64 + font.getlength(caption)
     return np.asarray(picture)
 
 
-def _colour(clusters: SingleSampleClustering, row: int) -> tuple[int, int, int]:
-    if clusters.separable_:
-        return _FAKE if clusters.labels_[row] else _REAL
-    return _CLUSTERS[clusters.cluster_labels_[row]]
-
-
-def _thumbnail(path: Path) -> Image.Image | None:
+def _draw_thumbnail(
+    picture: Image.Image, path: Path, place: Sequence[float], colour: tuple[int, int, int], labelled: bool
+) -> None:
     try:
-        image = Image.fromarray(read_image(path))
+        thumbnail = Image.fromarray(read_image(path))
     except ImageError:  # it was there a moment ago
-        return None
-    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    return image
-
-
-def _caption(draw: ImageDraw.ImageDraw, clusters: SingleSampleClustering) -> None:
-    font = ImageFont.load_default(size=20)
-    if clusters.separable_:
-        fake = int(clusters.labels_.sum())
-        entries = [(_FAKE, f"fake ({fake})"), (_REAL, f"real ({len(clusters.labels_) - fake})")]
-    else:
-        entries = [(_CLUSTERS[0], "cluster 0"), (_CLUSTERS[1], "cluster 1: not separable, no labels")]
-    x = float(_MARGIN)
-    for colour, text in entries:
-        draw.ellipse((x, _HEAD / 2 - 8, x + 16, _HEAD / 2 + 8), fill=colour)
-        draw.text((x + 24, _HEAD / 2), text, fill="black", font=font, anchor="lm")
-        x += 24 + font.getlength(text) + 40
+        return
+    thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    left, top = (round(middle - size / 2) for middle, size in zip(place, thumbnail.size, strict=True))
+    right, bottom = left + thumbnail.width - 1, top + thumbnail.height - 1
+    picture.paste(thumbnail, (left, top))
+    draw = ImageDraw.Draw(picture)
+    if labelled:
+        draw.rectangle((left - 5, top - 5, right + 5, bottom + 5), outline="black", width=3)
+    draw.rectangle((left - 2, top - 2, right + 2, bottom + 2), outline=colour, width=3)

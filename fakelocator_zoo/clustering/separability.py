@@ -1,20 +1,15 @@
-"""Are the two clusters two? t-SNE and k-means give two of anything, so this asks the features themselves.
+"""Whether two clusters are two: t-SNE and k-means divide anything, so the features themselves are asked.
 
-What a partition of one crowd looks like was measured on 540 sets without clusters (normal balls, cigars and decaying
-spectra, uniform cubes and strips, exponential, log-normal, t-distributed and rectified; 12 to 200 samples, 2 to 512
-features):
+Measured on 540 sets without clusters (normal, uniform, exponential, log-normal, t-distributed and others; 12 to 200
+samples, 2 to 512 features):
 
-- The silhouette in the embedding reached 0.92, that in the features 0.70; two real clusters, six to ten standard
-  deviations apart, had 0.4 to 0.9 and 0.1 to 0.6. Neither tells them apart alone.
-- The gap does: distance of the clusters' means along the discriminant that was fitted to other samples, in
-  standard deviations. A normal distribution cut in two has 2.65, a uniform one 3.46, the most that one symmetric
-  hump allows. The lower 99 % bound of the gap was at most 3.4 for one crowd (with the 95 % bound 2 of 675 sets
-  passed 3.6, uniform strips of 20 samples).
-- A crowd of several groups can be divided in many ways, each with a large gap; but t-SNE with another start lays
-  the groups out differently, and the agreement (adjusted Rand index) of the partitions falls below 0.75. Where it
-  does not, a cluster that divides once more, with as large a gap, gives the crowd away.
-
-These sets were clustered as they are; with standardised features, the default since, none of 180 more of them passed.
+- The silhouette tells nothing alone: of one crowd it reached 0.92 in the embedding and 0.70 in the features, of two
+  clusters six to ten standard deviations apart it was 0.4 to 0.9 and 0.1 to 0.6.
+- The gap, the distance of the clusters' means along a linear discriminant fitted to other samples, in standard
+  deviations: a normal distribution cut in two has 2.65, a uniform one 3.46, the most for one symmetric hump. Its
+  lower 99 % bound was at most 3.4 for one crowd.
+- A crowd of several groups has a large gap for many partitions; t-SNE from another start gives another partition
+  (adjusted Rand index below 0.75), or one of the two clusters has as large a gap inside.
 """
 
 from __future__ import annotations
@@ -32,27 +27,28 @@ from sklearn.model_selection import StratifiedKFold
 MIN_GAP = 3.6
 #: Mean adjusted Rand index of the partition with those found again from other starts and four fifths of samples.
 MIN_STABILITY = 0.75
-#: Different samples that a cluster needs: of fewer, no spread is known.
+#: Different samples that a cluster needs for its spread to be known.
 MIN_CLUSTER = 5
-#: Two clusters must at least lie as far apart in the embedding as the halves of one crowd, ...
+#: Silhouette in the embedding that two clusters need: that of the halves of one crowd.
 MIN_SILHOUETTE = 0.25
-#: ... and in the features samples must not lie nearer to the other cluster.
+#: Silhouette in the features that must be exceeded: at 0 samples lie as near to the other cluster.
 MIN_FEATURE_SILHOUETTE = 0.0
 #: A gap inside one of the clusters that is this share of the gap between them makes the partition arbitrary.
 MAX_INNER_GAP = 0.75
+_REPEATS = 3  # partitions that the stability is taken over
 _SAMPLE = 2000  # silhouettes and gaps of more samples are those of a random sample of this size
 _STABILITY_SAMPLE = 600
 _ONE_SIDED_99 = 2.326
 
 
 class Separability(NamedTuple):
-    """How far a partition is one of two clusters."""
+    """Evidence that a partition is one of two clusters."""
 
     silhouette: float  #: in the embedding, in [-1, 1]
     feature_silhouette: float  #: in the features, in [-1, 1]
     gap: float  #: distance of the means along the discriminant, in standard deviations: the lower 99 % bound
     stability: float  #: mean adjusted Rand index, in [-1, 1]
-    reason: str  #: why it is not separable, one clause; empty where it is
+    reason: str  #: why they are not two clusters, one clause; empty where they are
 
     @property
     def separable(self) -> bool:
@@ -65,7 +61,6 @@ def assess(
     embedding: np.ndarray,
     clusters: np.ndarray,
     again: Callable[[np.ndarray, int], np.ndarray],
-    repeats: int,
     seed: int,
 ) -> Separability:
     """Judge a partition.
@@ -75,7 +70,6 @@ def assess(
         embedding: (N, C).
         clusters: (N,) of 0 and 1.
         again: divides the samples of given indices (M,) anew with a given seed, (M,) of 0 and 1.
-        repeats: how often it is divided anew.
         seed: of all that is random here.
     """
     distinct = [len(np.unique(features[clusters == cluster], axis=0)) for cluster in (0, 1)]
@@ -95,7 +89,7 @@ def assess(
         many = f"there are more than two of them (a gap of {gap:.1f} between, of {inner:.1f} inside)"
         return Separability(silhouette, feature_silhouette, gap, 0.0, many)
     agreement = []
-    for repeat in range(repeats):
+    for repeat in range(_REPEATS):
         size = min(max(round(0.8 * len(clusters)), 2 * MIN_CLUSTER), _STABILITY_SAMPLE, len(clusters))
         chosen = _stratified_sample(clusters, size, rng)
         agreement.append(adjusted_rand_score(clusters[chosen], again(chosen, seed + 1 + repeat)))

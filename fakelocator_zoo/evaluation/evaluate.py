@@ -1,9 +1,9 @@
-"""A predictor over an evaluation set."""
+"""Predictors over an evaluation set: each image is read once and goes through all of them in batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,21 +11,123 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fakelocator_zoo.evaluation import metrics
-from fakelocator_zoo.evaluation.predictors import Prediction, Predictor
+from fakelocator_zoo.evaluation.predictors import Predict, Prediction, Predictor
 from fakelocator_zoo.evaluation.results import MAP_METRICS, Evaluation, ScoredFake, ScoredPhoto
-from fakelocator_zoo.evaluation.samples import EvaluationSet, Sample
+from fakelocator_zoo.evaluation.samples import EvaluationSet, LabelledFake
 from fakelocator_zoo.images import ImageError
 
-T = TypeVar("T")
-
-#: From this map value on a pixel counts as painted: 13 levels of 255. Pixel accuracy and IINC need it, and where
-#: no masks are given pixel AUC and AP do as well.
+#: From this map value on a pixel counts as fake: 13 levels of 255. Pixel accuracy and IINC need it, and without
+#: masks the pixel AUCs and AP as well.
 MAP_THRESHOLD = 0.05
-#: How tables call the truth itself, taken for a located map.
+#: The name in tables of the truth itself, scored as if it were predicted.
 TRUE_MASK = "true mask"
+#: Pixels of a batch at most, so that large photos go through one by one.
+_BATCH_PIXELS = 16 * 512 * 512
 
 #: Called as ``progress(done, total)``, in images, after every batch.
 Progress = Callable[[int, int], None]
+
+
+def map_scores(
+    predicted: np.ndarray, true: np.ndarray, painted: np.ndarray, threshold: float = MAP_THRESHOLD
+) -> dict[str, float]:
+    """All of :data:`~fakelocator_zoo.evaluation.results.MAP_METRICS` of one map, NaN where undefined.
+
+    Args:
+        predicted, true: (H, W) in [0, 1].
+        painted: (H, W) bool, the fake pixels.
+        threshold: from this value on a predicted pixel counts as fake.
+    """
+    found, ranked = predicted >= threshold, metrics.ranking(predicted, painted)
+    return {
+        "coss": metrics.coss(predicted, true),
+        "pearson": metrics.pearson(predicted, true),
+        "psnr": metrics.psnr(predicted, true),
+        "ssim": metrics.ssim(predicted, true),
+        "l1": metrics.l1(predicted, true),
+        "map_level": metrics.map_level(predicted, true, painted),
+        "pixel_auc": ranked.auc,
+        "pixel_ap": ranked.average_precision,
+        "iinc": metrics.iinc(found, painted),
+        "pixel_accuracy": metrics.pixel_accuracy(found, painted),
+    }
+
+
+def score_pairs(
+    predict: Predict, fakes: Iterable[LabelledFake], *, threshold: float = MAP_THRESHOLD, batch_size: int = 16
+) -> list[ScoredFake]:
+    """Scores of labelled fakes in their order; ``generator`` is left empty.
+
+    Args:
+        predict: images (B, 3, H, W) in [0, 1] -> :class:`~fakelocator_zoo.evaluation.predictors.Prediction`.
+        fakes: read as they are needed.
+        threshold: from this map value on a pixel counts as fake.
+        batch_size: neighbours of one size that go through together.
+
+    Raises:
+        ValueError: where ``predict`` returns another shape or range than it must.
+    """
+    rows = _Rows(threshold)
+    for batch in _batches((_Item(fake.name, "", fake.fake, fake) for fake in fakes), batch_size):
+        rows.add(batch, checked(predict, [item.image for item in batch]))
+    return rows.fakes.get("", [])
+
+
+def evaluate_all(
+    predictors: Sequence[Predictor],
+    data: EvaluationSet,
+    *,
+    true_mask: bool = False,
+    threshold: float = MAP_THRESHOLD,
+    batch_size: int = 16,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Evaluation, ...]:
+    """Score predictors on every photo and every fake of a set; deterministic.
+
+    Maps of another size than the truth are resized to it. A file that cannot be read is left out, and named in
+    ``failures``.
+
+    Args:
+        true_mask: add, last, the ceiling: the mask, or without one the fake pixels, scored as a predicted map. It
+            tells where and not how much, so its COSS is below 1, and it decides nothing.
+        threshold: from this map value on a pixel counts as fake.
+        batch_size: images of one size that go through together.
+
+    Raises:
+        ValueError: where a predictor returns another shape or range than it must, or ``threshold`` is not in (0, 1].
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"the map threshold must lie in (0, 1], got {threshold}")
+    failures: dict[str, None] = {}
+    all_rows, done = [_Rows(threshold) for _ in predictors], 0
+    ceiling = _Rows(threshold)
+    for batch in _batches(_items(data, failures), batch_size):
+        images = [item.image for item in batch]
+        for predictor, rows in zip(predictors, all_rows, strict=True):
+            rows.add(batch, checked(predictor.predict, images, predictor.name))
+        for item in batch if true_mask else ():
+            if item.fake is not None:
+                mask = item.fake.painted(threshold).astype(np.float32) if item.fake.mask is None else item.fake.mask
+                ceiling.add_fake(item, item.fake, mask, float("nan"))
+        done += len(batch)
+        progress(done, len(data))
+    named = [
+        (each.name, getattr(each, "threshold", 0.5), rows) for each, rows in zip(predictors, all_rows, strict=True)
+    ]
+    return tuple(
+        Evaluation(
+            name,
+            threshold,
+            data.paired,
+            tuple(data.generators),
+            tuple(fake for generator in data.generators for fake in rows.fakes.get(generator, ())),
+            tuple(rows.photos),
+            tuple(failures),
+            decision_threshold,
+            {generator: metrics.pooled_ranking(counts).auc for generator, counts in rows.counts.items()},
+        )
+        for name, decision_threshold, rows in (*named, *([(TRUE_MASK, 0.5, ceiling)] if true_mask else []))
+    )
 
 
 def evaluate(
@@ -36,129 +138,95 @@ def evaluate(
     batch_size: int = 16,
     progress: Progress = lambda done, total: None,
 ) -> Evaluation:
-    """Score a predictor on every photo and every fake of a set; deterministic.
+    """:func:`evaluate_all` of one predictor."""
+    return evaluate_all([predictor], data, threshold=threshold, batch_size=batch_size, progress=progress)[0]
 
-    Maps of another size than the truth are resized to it. A file that cannot be read is left out, and named in
-    ``failures``.
 
-    Args:
-        threshold: from this map value on a pixel counts as painted.
-        batch_size: images of one size that go through the predictor together.
+def checked(predict: Predict, images: Sequence[np.ndarray], name: str = "predict") -> Prediction:
+    """A prediction of images (H, W, 3) uint8 of one size.
 
     Raises:
-        ValueError: where the predictor returns another shape or range than it must.
-    """
-    _check_threshold(threshold)
-    failures: dict[str, None] = {}
-    total = len(data)
-    photos: list[ScoredPhoto] = []
-    for indices, images in _batches(data.photos, lambda photo: photo, batch_size, failures):
-        scores = predict(predictor, images).scores
-        photos += [ScoredPhoto(data.photos.names[i], float(score)) for i, score in zip(indices, scores, strict=True)]
-        progress(indices[-1] + 1, total)
-    fakes: list[ScoredFake] = []
-    before = len(data.photos)
-    for generator, samples in data.generators.items():
-        for indices, batch in _batches(samples, lambda sample: sample.fake, batch_size, failures):
-            prediction = predict(predictor, [sample.fake for sample in batch])
-            maps = [None] * len(batch) if prediction.maps is None else prediction.maps
-            for sample, located, score in zip(batch, maps, prediction.scores, strict=True):
-                whole = None if located is None else resized(located, sample.size)
-                row = map_scores(whole, sample, threshold)
-                fakes.append(ScoredFake(sample.name, generator, row, float(score)))
-            progress(before + indices[-1] + 1, total)
-        before += len(samples)
-    return Evaluation(
-        predictor.name, threshold, data.paired, tuple(data.generators), tuple(fakes), tuple(photos), tuple(failures)
-    )
-
-
-def evaluate_true_mask(
-    data: EvaluationSet,
-    *,
-    threshold: float = MAP_THRESHOLD,
-    progress: Progress = lambda done, total: None,
-) -> Evaluation:
-    """The ceiling: the truth itself scored as a located map, the mask, or without one the painted pixels.
-
-    A mask says where and not how much, so its COSS is below 1. It decides nothing.
-    """
-    _check_threshold(threshold)
-    failures: dict[str, None] = {}
-    fakes = []
-    before = 0
-    for generator, samples in data.generators.items():
-        for indices, (sample,) in _batches(samples, lambda sample: sample.fake, 1, failures):
-            mask = sample.painted(threshold).astype(np.float32) if sample.mask is None else sample.mask
-            fakes.append(ScoredFake(sample.name, generator, map_scores(mask, sample, threshold), float("nan")))
-            progress(before + indices[-1] + 1, len(data) - len(data.photos))
-        before += len(samples)
-    return Evaluation(TRUE_MASK, threshold, data.paired, tuple(data.generators), tuple(fakes), (), tuple(failures))
-
-
-def map_scores(located: np.ndarray | None, sample: Sample, threshold: float) -> dict[str, float]:
-    """All of :data:`~fakelocator_zoo.evaluation.results.MAP_METRICS` of a map (H, W), NaN where undefined.
-
-    Pixel AUC and AP are undefined where all pixels are painted, or none; SSIM where a side is below its window.
-    """
-    if located is None:
-        return dict.fromkeys(MAP_METRICS, float("nan"))
-    true, painted, found = sample.true_map, sample.painted(threshold), located >= threshold
-    both = bool(painted.any()) and not painted.all()
-    large = min(true.shape) >= metrics.SSIM_WINDOW
-    return {
-        "coss": metrics.coss(located, true),
-        "pearson": metrics.pearson(located, true),
-        "psnr": metrics.psnr(located, true),
-        "ssim": metrics.ssim(located, true) if large else float("nan"),
-        "l1": metrics.l1(located, true),
-        "pixel_auc": metrics.pixel_auc(located, painted) if both else float("nan"),
-        "pixel_ap": metrics.pixel_ap(located, painted) if both else float("nan"),
-        "iinc": metrics.iinc(found, painted),
-        "pixel_accuracy": metrics.pixel_accuracy(found, painted),
-    }
-
-
-def predict(predictor: Predictor, images: Sequence[np.ndarray]) -> Prediction:
-    """What a predictor says of images (H, W, 3) uint8 of one size.
-
-    Raises:
-        ValueError: where it returns another shape or range than :class:`Prediction` states.
+        ValueError: where it has another shape or range than :class:`Prediction` states.
     """
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
-    prediction = predictor.predict(batch)
-    _check("scores", "(B,)", prediction.scores, (len(batch),), predictor.name)
+    prediction = predict(batch)
+    _check("scores", "(B,)", prediction.scores, (len(batch),), name)
     if prediction.maps is not None:
-        _check("maps", "(B, H, W)", prediction.maps, (len(batch), *prediction.maps.shape[1:3]), predictor.name)
+        _check("maps", "(B, H, W)", prediction.maps, (len(batch), *prediction.maps.shape[1:3]), name)
     return prediction
 
 
-def resized(located: Tensor, size: tuple[int, int]) -> np.ndarray:
+def resized(predicted: Tensor, size: tuple[int, int]) -> np.ndarray:
     """A map (h, w) at the size (H, W), float32."""
-    if tuple(located.shape) != size:
-        located = F.interpolate(located[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-    return located.numpy()
+    if tuple(predicted.shape) != size:
+        predicted = F.interpolate(predicted[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+    return predicted.numpy()
 
 
-def _batches(
-    items: Sequence[T], image_of: Callable[[T], np.ndarray], batch_size: int, failures: dict[str, None]
-) -> Iterator[tuple[list[int], list[T]]]:
-    """Runs of neighbours of one image size, with their indices; bounded memory, whatever the sizes."""
-    indices: list[int] = []
-    batch: list[T] = []
-    for index in range(len(items)):
+class _Item(NamedTuple):
+    """An image of a set as predictors see it."""
+
+    name: str
+    generator: str | None  #: None for a photo
+    image: np.ndarray
+    fake: LabelledFake | None
+
+
+class _Rows:
+    """What was scored of one predictor so far."""
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.photos: list[ScoredPhoto] = []
+        self.fakes: dict[str, list[ScoredFake]] = {}
+        self.counts: dict[str, np.ndarray] = {}
+
+    def add(self, batch: Sequence[_Item], prediction: Prediction) -> None:
+        maps = [None] * len(batch) if prediction.maps is None else prediction.maps
+        for item, values, probability in zip(batch, maps, prediction.scores.tolist(), strict=True):
+            if item.fake is None:
+                self.photos.append(ScoredPhoto(item.name, probability))
+            else:
+                self.add_fake(item, item.fake, None if values is None else resized(values, item.fake.size), probability)
+
+    def add_fake(self, item: _Item, fake: LabelledFake, predicted: np.ndarray | None, probability: float) -> None:
+        generator, painted = item.generator or "", fake.painted(self.threshold)
+        scores = dict.fromkeys(MAP_METRICS, float("nan"))
+        if predicted is not None:
+            scores = map_scores(predicted, fake.true_map, painted, self.threshold)
+            self.counts[generator] = self.counts.get(generator, 0) + metrics.pixel_counts(predicted, painted)
+        self.fakes.setdefault(generator, []).append(ScoredFake(item.name, generator, scores, probability))
+
+
+def _items(data: EvaluationSet, failures: dict[str, None]) -> Iterator[_Item]:
+    places: list[tuple[str, str | None, int]] = [(name, None, i) for i, name in enumerate(data.photos.names)]
+    for generator, fakes in data.generators.items():
+        places += [(each.name, generator, i) for i, each in enumerate(fakes.files)]
+    if data.paired:
+        places.sort(key=lambda place: place[0])  # a photo is followed by its fakes, so it is read once
+    for name, generator, index in places:
         try:
-            item = items[index]
+            if generator is None:
+                yield _Item(name, None, data.photos[index], None)
+            else:
+                fake = data.generators[generator][index]
+                yield _Item(name, generator, fake.fake, fake)
         except ImageError as error:
             failures[str(error)] = None
-            continue
-        if batch and (len(batch) == batch_size or image_of(item).shape != image_of(batch[0]).shape):
-            yield indices, batch
-            indices, batch = [], []
-        indices.append(index)
+
+
+def _batches(items: Iterable[_Item], batch_size: int) -> Iterator[list[_Item]]:
+    """Runs of neighbours of one image size; bounded memory, whatever the sizes."""
+    batch: list[_Item] = []
+    for item in items:
+        height, width = item.image.shape[:2]
+        full = len(batch) == batch_size or (len(batch) + 1) * height * width > _BATCH_PIXELS
+        if batch and (full or item.image.shape != batch[0].image.shape):
+            yield batch
+            batch = []
         batch.append(item)
     if batch:
-        yield indices, batch
+        yield batch
 
 
 def _check(what: str, layout: str, values: Tensor, shape: tuple[int, ...], name: str) -> None:
@@ -167,8 +235,3 @@ def _check(what: str, layout: str, values: Tensor, shape: tuple[int, ...], name:
     # Written so that NaN fails as well.
     if values.numel() and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(f"{name} must return {what} in [0, 1], got {values.min():.3g} to {values.max():.3g}")
-
-
-def _check_threshold(threshold: float) -> None:
-    if not 0 < threshold <= 1:
-        raise ValueError(f"the map threshold must lie in (0, 1], got {threshold}")

@@ -1,4 +1,4 @@
-"""How well a parser names parts, and how fast: `python -m fakelocator_zoo.evaluation.face_parser --help`."""
+"""Intersection over union of a face parser: `python -m fakelocator_zoo.evaluation.face_parser --help`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import argparse
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +40,9 @@ def evaluate_face_parser(
 ) -> dict[str, Any]:
     """Intersection over union of each class over all pixels of all photos together, and their mean.
 
-    Photos are reduced to `side`, probabilities of one class are summed and enlarged to the labels, the
-    largest wins. Pixels labelled as a part outside the classes (glasses, hat, jewellery) count as errors of
-    whatever class they are given. A class that the parser has no part for joins the background, and has no
-    figure.
+    Photos are reduced to `side`, probabilities of one class are summed and enlarged to the labels, the largest
+    wins. Pixels labelled as a part outside the classes (glasses, hat, jewellery) count as errors of the class they
+    are given. A class without a part in the parser counts as background, and has no IoU of its own.
 
     Args:
         faces: labels are indexes into `PARTS`.
@@ -81,41 +78,6 @@ def _class_index(parts: tuple[str, ...], classes: dict[str, tuple[str, ...]], ot
     return torch.tensor([owner.get(part, other) for part in parts])
 
 
-@torch.no_grad()
-def time_face_parser(parser: PartMapping, side: int = 256, repeats: int = 40) -> dict[str, float]:
-    """Milliseconds for one photo on one thread, next to a bare mobilenetv3_small_100 in turn with it.
-
-    Returns:
-        `parser_ms` and `reference_ms` (medians), `parser_best_ms` and `reference_best_ms`, and `ratio` of the
-        medians.
-    """
-    import timm
-
-    reference = timm.create_model("mobilenetv3_small_100", pretrained=False).eval()
-    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        times: dict[str, list[float]] = {"parser": [], "reference": []}
-        calls: dict[str, Callable[[Tensor], Tensor]] = {"parser": parser, "reference": reference}
-        for turn in range(repeats + 5):
-            for name, call in calls.items():
-                began = time.perf_counter()
-                call(image)
-                if turn >= 5:  # the first calls allocate
-                    times[name].append(1000 * (time.perf_counter() - began))
-    finally:
-        torch.set_num_threads(threads)
-    middle = {name: statistics.median(values) for name, values in times.items()}
-    return {
-        "parser_ms": middle["parser"],
-        "reference_ms": middle["reference"],
-        "parser_best_ms": min(times["parser"]),
-        "reference_best_ms": min(times["reference"]),
-        "ratio": middle["parser"] / middle["reference"],
-    }
-
-
 def main(arguments: list[str] | None = None) -> None:
     """The command: prints one JSON object."""
     cli = argparse.ArgumentParser(prog="python -m fakelocator_zoo.evaluation.face_parser", description=__doc__)
@@ -126,8 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = cli.parse_args(arguments)
     parser: FaceParser = load_face_parser(given.weights)
     faces = read_celebamask(given.images, given.masks, side=512, last=given.last)
-    figures = {**evaluate_face_parser(parser, faces), **time_face_parser(parser)}
-    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+    sys.stdout.write(json.dumps(evaluate_face_parser(parser, faces), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,132 +1,172 @@
-"""Scores of one map against the truth, and the trivial maps that every score stands beside."""
+"""Metrics of a predicted map against the truth, of fake probabilities, and the maps that need no model.
+
+Convention: maps are (H, W) in [0, 1], masks (H, W) bool, True = fake. Every function raises ValueError where the
+two shapes differ.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.ndimage import gaussian_filter
-from skimage.metrics import mean_squared_error, structural_similarity
+from typing import NamedTuple
 
-#: What :func:`psnr` gives for two equal maps, and at most: infinity would ruin every mean.
+import kornia.metrics
+import numpy as np
+import sklearn.metrics
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+#: :func:`psnr` of two equal maps, and its upper limit: infinity would ruin every mean.
 MAX_PSNR = 100.0
-#: The side of SSIM's Gaussian window (sigma 1.5); smaller maps have no SSIM.
+#: Side of SSIM's Gaussian window (sigma 1.5) in pixels; smaller maps have no SSIM.
 SSIM_WINDOW = 11
+#: Bits of float32 that :func:`pixel_counts` drops: 11 bits of mantissa stay, so levels are .05 % apart.
+_DROPPED_BITS = 12
+_LEVELS = (int(np.float32(1).view(np.int32)) >> _DROPPED_BITS) + 1
+
+
+class Ranking(NamedTuple):
+    """How well scores rank fake above real; NaN where one of the two is missing."""
+
+    auc: float  #: area under the ROC curve, ties counted half
+    average_precision: float  #: not interpolated
+
+
+def ranking(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Ranking:
+    """AUC and average precision of any scores, pixels or images, from one sort by scikit-learn.
+
+    Args:
+        scores: any shape.
+        labels: bool of the same shape, True = fake.
+        weights: how often each score counts; None counts each once.
+
+    Raises:
+        ValueError: for NaN among the scores, or labels that are not bool.
+    """
+    _check(scores, labels, masks=(labels,))
+    labels, scores = labels.ravel(), scores.ravel()
+    share = float(np.average(labels, weights=weights)) if labels.size else 0.0
+    if share in (0.0, 1.0):
+        return Ranking(float("nan"), float("nan"))
+    fpr, tpr, _ = sklearn.metrics.roc_curve(labels, scores, sample_weight=weights, drop_intermediate=False)
+    precision = tpr[1:] * share / (tpr[1:] * share + fpr[1:] * (1 - share))
+    return Ranking(float(sklearn.metrics.auc(fpr, tpr)), float(np.diff(tpr) @ precision))
+
+
+def pixel_auc(predicted: np.ndarray, mask: np.ndarray) -> float:
+    """Area under the ROC curve over pixels; NaN where the mask is all fake or all real."""
+    return ranking(predicted, mask).auc
+
+
+def pixel_counts(predicted: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Real and fake pixels (2, levels) int64 at each level of the map; those of many images add up."""
+    _check(predicted, mask, masks=(mask,))
+    # The bits of a positive float, read as an integer, are in the order of the floats.
+    levels = np.ascontiguousarray(predicted, np.float32).view(np.int32) >> _DROPPED_BITS
+    return np.stack([np.bincount(levels[mask == fake], minlength=_LEVELS) for fake in (False, True)])
+
+
+def pooled_ranking(counts: np.ndarray) -> Ranking:
+    """:func:`ranking` of all pixels behind :func:`pixel_counts` together, levels within .05 % taken as ties."""
+    used = np.flatnonzero(counts.any(axis=0))
+    labels = np.repeat([False, True], len(used))
+    return ranking(np.tile(used.astype(float), 2), labels, counts[:, used].ravel())
 
 
 def coss(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Cosine similarity of two grey maps (H, W), flattened; not centred, so a constant map scores well.
-
-    Two empty maps agree and score 1; one empty map against another scores 0.
-    """
-    a, b = _flat(predicted), _flat(true)
-    _check_same(predicted, true)
-    norm_a, norm_b = np.linalg.norm(a), np.linalg.norm(b)
-    if norm_a == 0 or norm_b == 0:
-        return float(norm_a == norm_b)
-    return float(a @ b / (norm_a * norm_b))
+    """Cosine similarity of two maps; not centred, so a constant map scores well. Two empty maps score 1."""
+    a, b = _flat(predicted, true)
+    norms = np.linalg.norm(a), np.linalg.norm(b)
+    return float(a @ b / (norms[0] * norms[1])) if all(norms) else float(norms[0] == norms[1])
 
 
 def pearson(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Correlation of two grey maps (H, W); 0 where one of them is constant."""
-    _check_same(predicted, true)
-    a, b = _flat(predicted), _flat(true)
+    """Pearson correlation of two maps; 0 where one of them is constant."""
+    a, b = _flat(predicted, true)
     a, b = a - a.mean(), b - b.mean()
     scale = np.linalg.norm(a) * np.linalg.norm(b)
     return float(a @ b / scale) if scale > 1e-12 else 0.0
 
 
-def pixel_auc(predicted: np.ndarray, mask: np.ndarray) -> float:
-    """Area under the ROC curve over pixels: predicted (H, W), boolean mask (H, W), True = fake.
-
-    Raises:
-        ValueError: where the mask is all fake or all real; such an image has no pixel AUC.
-    """
-    _check_both_kinds("pixel AUC", predicted, mask)
-    fake, real = _counts_from_the_top(predicted, mask)
-    # Area under straight lines from threshold to threshold: a tie counts half.
-    return float(np.diff(real) @ (fake[1:] + fake[:-1]) / (2 * fake[-1] * real[-1]))
-
-
-def pixel_ap(predicted: np.ndarray, mask: np.ndarray) -> float:
-    """Average precision over pixels, not interpolated; a map that says nothing gets the share of fake pixels.
-
-    Args:
-        predicted: (H, W).
-        mask: (H, W) bool, True = fake.
-
-    Raises:
-        ValueError: where the mask is all fake or all real; such an image has no pixel AP.
-    """
-    _check_both_kinds("pixel AP", predicted, mask)
-    fake, real = _counts_from_the_top(predicted, mask)
-    precision = fake[1:] / (fake[1:] + real[1:])
-    return float(np.diff(fake) @ precision / fake[-1])
-
-
 def l1(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Mean absolute difference of two maps (H, W)."""
-    _check_same(predicted, true)
-    return float(np.abs(_flat(predicted) - _flat(true)).mean())
+    """Mean absolute difference of two maps."""
+    a, b = _flat(predicted, true)
+    return float(np.abs(a - b).mean())
+
+
+def map_level(predicted: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
+    """Mean of the predicted map inside the mask over that of the true map: 1 is right, NaN where that is 0."""
+    _check(predicted, true, masks=(mask,))
+    truth = float(true[mask].mean()) if mask.any() else 0.0
+    return float(predicted[mask].mean()) / truth if truth > 0 else float("nan")
 
 
 def psnr(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of two maps (H, W) in [0, 1], in dB; at most :data:`MAX_PSNR`."""
-    _check_same(predicted, true)
-    error = mean_squared_error(true, predicted)
-    return float(min(MAX_PSNR, -10 * np.log10(error))) if error > 0 else MAX_PSNR
+    """Peak signal-to-noise ratio in dB, at most :data:`MAX_PSNR`."""
+    _check(predicted, true)
+    return min(MAX_PSNR, float(kornia.metrics.psnr(_tensor(predicted), _tensor(true), 1.0)))
 
 
 def ssim(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Structural similarity of two maps (H, W) in [0, 1], mean over the places where its Gaussian window fits.
-
-    That is scikit-image's, and kornia's with padding "valid"; torchmetrics pads, and differs at the border.
-    Two empty maps are alike and score 1.
-
-    Raises:
-        ValueError: where a side is below :data:`SSIM_WINDOW`.
-    """
-    _check_same(predicted, true)
+    """Structural similarity, mean over the places where its window fits; NaN for a side below the window."""
+    _check(predicted, true)
     if min(true.shape) < SSIM_WINDOW:
-        raise ValueError(f"SSIM needs maps of at least {SSIM_WINDOW} x {SSIM_WINDOW} pixels, got {true.shape}")
-    return float(
-        structural_similarity(
-            true.astype(np.float64),
-            predicted.astype(np.float64),
-            data_range=1.0,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
-    )
+        return float("nan")
+    return float(kornia.metrics.ssim(_tensor(predicted), _tensor(true), SSIM_WINDOW, padding="valid").mean())
 
 
 def pixel_accuracy(predicted: np.ndarray, mask: np.ndarray) -> float:
-    """Share of pixels on which two boolean masks (H, W), True = fake, agree; the threshold is the caller's."""
-    _check_masks(predicted, mask)
+    """Share of pixels on which two masks agree."""
+    _check(predicted, mask, masks=(predicted, mask))
     return float((predicted == mask).mean())
 
 
 def iinc(predicted: np.ndarray, mask: np.ndarray) -> float:
-    """Inverse intersection non-containment of two boolean masks (H, W), True = fake: 0 is best, 2/3 worst.
+    """Inverse intersection non-containment of two masks: 0 is best, 2/3 worst.
 
     ``c / (3 - U)`` where U is intersection over union and c is 0 if both masks are empty, 1 if one of them is,
     and otherwise ``2 - |I| / |predicted| - |I| / |mask|`` (Dang et al., CVPR 2020, with U read as a share).
     """
-    _check_masks(predicted, mask)
+    _check(predicted, mask, masks=(predicted, mask))
     inside, found, painted = (predicted & mask).sum(), predicted.sum(), mask.sum()
     if not found and not painted:
         return 0.0
-    share = inside / (found + painted - inside)
+    union = found + painted - inside
     apart = 2 - inside / found - inside / painted if found and painted else 1.0
-    return float(apart / (3 - share))
+    return float(apart / (3 - inside / union))
+
+
+class Reliability(NamedTuple):
+    """Fake probabilities against what they promise, in bins of equal width over [0, 1]."""
+
+    predicted: np.ndarray  #: (bins,) mean fake probability, NaN in an empty bin
+    observed: np.ndarray  #: (bins,) share of fakes, NaN in an empty bin
+    counts: np.ndarray  #: (bins,) images
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: mean distance of the two, weighted by the counts; NaN without images."""
+        if not self.counts.sum():
+            return float("nan")
+        return float(np.nansum(self.counts * np.abs(self.predicted - self.observed)) / self.counts.sum())
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> Reliability:
+    """Reliability of fake probabilities (N,) in [0, 1] with labels (N,) bool, True = fake."""
+    _check(probabilities, labels, masks=(labels,))
+    index = np.minimum((probabilities * bins).astype(int), bins - 1)
+    counts = np.bincount(index, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        predicted, observed = (np.bincount(index, values, bins) / counts for values in (probabilities, labels))
+    return Reliability(predicted, observed, counts)
 
 
 def constant_map(height: int, width: int) -> np.ndarray:
-    """The map that says "fake" everywhere alike: ones (H, W)."""
+    """Ones (H, W): "fake" everywhere alike."""
     return np.ones((height, width), np.float32)
 
 
 def centred_gaussian_map(height: int, width: int) -> np.ndarray:
-    """A Gaussian at the centre, sigma a quarter of each side: what knowing where faces sit is worth."""
+    """A Gaussian (H, W) at the centre, sigma a quarter of each side: what the place of a face is worth."""
     y = (np.arange(height, dtype=np.float32) + 0.5) / height - 0.5
     x = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
     return np.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / (2 * 0.25**2))
@@ -139,46 +179,18 @@ def high_pass_map(image: np.ndarray) -> np.ndarray:
     return np.clip(energy / 0.05, 0, 1)
 
 
-def _flat(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float64).ravel()
+def _flat(*maps: np.ndarray) -> list[np.ndarray]:
+    _check(*maps)
+    return [values.astype(np.float64).ravel() for values in maps]
 
 
-def _counts_from_the_top(predicted: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fake and real pixels at or above each value of ``predicted``, from the highest down; both start with 0.
-
-    scikit-learn's curves give the same, at three times the time; on photos that is where an evaluation's time goes.
-
-    Raises:
-        ValueError: where a value is NaN, which has no place in an order.
-    """
-    values = predicted.ravel()
-    if np.isnan(values).any():
-        raise ValueError("a map that is ranked must not hold NaN; find out where it comes from")
-    order = np.argsort(values)[::-1]
-    ordered = values[order]
-    last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(values) - 1)  # of each run of equal values
-    fake = np.cumsum(mask.ravel()[order], dtype=np.int64)[last]
-    return np.append(0, fake), np.append(0, last + 1 - fake)
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values.astype(np.float64))[None, None]
 
 
-def _check_both_kinds(what: str, predicted: np.ndarray, mask: np.ndarray) -> None:
-    _check_same(predicted, mask)
-    _check_boolean(mask)
-    if mask.all() or not mask.any():
-        raise ValueError(f"{what} needs both fake and real pixels; this mask has one kind only")
-
-
-def _check_masks(predicted: np.ndarray, mask: np.ndarray) -> None:
-    _check_same(predicted, mask)
-    _check_boolean(predicted)
-    _check_boolean(mask)
-
-
-def _check_boolean(mask: np.ndarray) -> None:
-    if mask.dtype != np.bool_:
-        raise ValueError(f"the mask must be boolean, got {mask.dtype}; threshold it where it is read")
-
-
-def _check_same(predicted: np.ndarray, true: np.ndarray) -> None:
-    if predicted.shape != true.shape:
-        raise ValueError(f"maps must have one size, got {predicted.shape} and {true.shape}")
+def _check(*maps: np.ndarray, masks: tuple[np.ndarray, ...] = ()) -> None:
+    shapes = [each.shape for each in (*maps, *masks)]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"maps must have one size, got {' and '.join(map(str, shapes))}")
+    if any(mask.dtype != np.bool_ for mask in masks):
+        raise ValueError("a mask must be bool; threshold it where it is read")

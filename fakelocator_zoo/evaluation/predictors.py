@@ -23,28 +23,36 @@ class Prediction(NamedTuple):
     scores: Tensor  #: (B,) in [0, 1], the fake probability
 
 
+#: Images (B, 3, H, W) float in [0, 1], any height and width -> prediction.
+Predict = Callable[[Tensor], Prediction]
+
+
 class Predictor(Protocol):
-    """The protocol of everything that can be evaluated, ours or a rival's."""
+    """The protocol of everything that is evaluated, ours or a rival's.
+
+    A predictor with an attribute ``threshold`` calls an image fake from that fake probability on; others from 0.5 on.
+    """
 
     @property
     def name(self) -> str:
-        """How tables call it."""
+        """Its name in tables."""
 
     def predict(self, images: Tensor) -> Prediction:
         """Images (B, 3, H, W) float in [0, 1], any height and width."""
 
 
 class ModelPredictor:
-    """A :class:`~fakelocator_zoo.FakeLocator`, on whole images; no face is searched.
+    """A :class:`~fakelocator_zoo.FakeLocator` on whole images; faces are not searched.
 
     Args:
         model: it stays on its device, and is put into eval mode.
-        name: how tables call it.
-        tile: larger images go through in overlapping tiles of this side, as a Localizer has it.
+        name: its name in tables.
+        tile: larger images go through in overlapping tiles of this side, as in a Localizer.
     """
 
     def __init__(self, model: FakeLocator, name: str, *, tile: int = 768) -> None:
         self.model, self.name, self.tile = model.eval(), name, tile
+        self.threshold = float(getattr(model, "threshold", 0.5))
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Prediction:
@@ -62,12 +70,12 @@ class ModelPredictor:
 
 
 class TrivialPredictor:
-    """A map that needs no model; every number of a model stands beside those of these.
+    """A map that needs no model; the numbers of a model stand beside those of these.
 
     Args:
-        name: how tables call it.
+        name: its name in tables.
         make_map: image (H, W, 3) uint8 -> map (H, W) in [0, 1].
-        decides: whether the map's mean is taken for the fake probability; otherwise that is 0.5 for every image.
+        decides: take the map's mean for the fake probability; otherwise that is 0.5 for every image.
     """
 
     def __init__(self, name: str, make_map: Callable[[np.ndarray], np.ndarray], *, decides: bool = False) -> None:
@@ -81,10 +89,7 @@ class TrivialPredictor:
 
 
 constant = TrivialPredictor("constant", lambda image: metrics.constant_map(*image.shape[:2]))
-centred_gaussian = TrivialPredictor(
-    "centred Gaussian", lambda image: metrics.centred_gaussian_map(*image.shape[:2]).astype(np.float32)
-)
+centred_gaussian = TrivialPredictor("centred Gaussian", lambda image: metrics.centred_gaussian_map(*image.shape[:2]))
 high_pass = TrivialPredictor("high-pass", metrics.high_pass_map, decides=True)
 
-#: What stands beside every number.
 TRIVIAL_PREDICTORS: tuple[Predictor, ...] = (constant, centred_gaussian, high_pass)

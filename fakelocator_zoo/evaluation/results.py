@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fakelocator_zoo.evaluation import statistics
-from fakelocator_zoo.evaluation.statistics import Interval, bootstrap_decision, bootstrap_interval
-from fakelocator_zoo.models.output import DECISION_THRESHOLD
+from fakelocator_zoo.evaluation.metrics import reliability
+from fakelocator_zoo.evaluation.statistics import Interval, bootstrap_decision, bootstrap_interval, proportion_interval
 
-#: Key in a summary -> how tables call it; scores of a located map, over fakes.
+#: Key in a summary -> heading in tables; scores of a predicted map, over fakes.
 MAP_METRICS: Mapping[str, str] = {
     "coss": "COSS",
     "pearson": "Pearson",
     "psnr": "PSNR",
     "ssim": "SSIM",
     "l1": "L1 ↓",
+    "map_level": "level (1)",
     "pixel_auc": "pixel AUC",
     "pixel_ap": "pixel AP",
     "iinc": "IINC ↓",
@@ -29,12 +33,10 @@ DECISION_METRICS: Mapping[str, str] = {
     "accuracy": "accuracy",
     "auc": "AUC",
     "true_positive_rate": "TPR at 1 % FPR",
+    "called_fake": "fakes called fake",
 }
-_STATISTICS: Mapping[str, statistics.DecisionStatistic] = {
-    "accuracy": statistics.accuracy,
-    "auc": statistics.auc,
-    "true_positive_rate": statistics.true_positive_rate,
-}
+#: Photos that :meth:`Evaluation.photo_summary` lists, those with the highest fake probability.
+WORST = 10
 
 
 @dataclass(frozen=True)
@@ -66,22 +68,26 @@ class Evaluation:
     fakes: tuple[ScoredFake, ...]
     photos: tuple[ScoredPhoto, ...]
     failures: tuple[str, ...]  #: one sentence for each file that could not be scored
+    decision_threshold: float = 0.5  #: of fake probabilities
+    pooled_pixel_auc: Mapping[str, float] = field(default_factory=dict)  #: generator -> AUC of all its pixels together
 
     def summary(self, *, draws: int = statistics.DRAWS, seed: int = 0) -> dict[str, Any]:
         """Means, 95 % intervals and counts for each generator and over them, as JSON has them.
 
         Overall figures are means over the generators. Each figure is ``{mean, low, high, count}``; what is
-        undefined is None, with a count of 0.
+        undefined is None, with a count of 0. ``calibration`` compares all photos with all fakes.
         """
         options: dict[str, Any] = {"draws": draws, "seed": seed}
+        called = _called(np.array([photo.fake_probability for photo in self.photos]), self.decision_threshold)
         return {
             "predictor": self.predictor,
             "paired": self.paired,
             "map_threshold": self.threshold,
-            "decision_threshold": DECISION_THRESHOLD,
+            "decision_threshold": self.decision_threshold,
             "photos": len(self.photos),
             "fakes": len(self.fakes),
-            "false_positive_rate": _plain(bootstrap_interval(self._called_fake(), **options)),
+            "false_positive_rate": _plain(bootstrap_interval(called, **options)),
+            "calibration": self._calibration(),
             "overall": self._figures(self.generators, options),
             "generators": {
                 each: {
@@ -90,6 +96,26 @@ class Evaluation:
                 }
                 for each in self.generators
             },
+            "failures": list(self.failures),
+        }
+
+    def photo_summary(self) -> dict[str, Any]:
+        """The share of photos called fake with its 95 % Wilson interval, and the worst of them, as JSON has them.
+
+        Raises:
+            ValueError: where no photo could be scored.
+        """
+        if not self.photos:
+            raise ValueError(f"no photo could be scored: {'; '.join(self.failures) or 'there is none'}")
+        falling = sorted(self.photos, key=lambda photo: (-photo.fake_probability, photo.name))
+        called = sum(photo.fake_probability >= self.decision_threshold for photo in falling)
+        return {
+            "predictor": self.predictor,
+            "decision_threshold": self.decision_threshold,
+            "photos": len(falling),
+            "called_fake": called,
+            "false_positive_rate": asdict(proportion_interval(called, len(falling))),
+            "worst": [asdict(photo) for photo in falling[:WORST]],
             "failures": list(self.failures),
         }
 
@@ -117,16 +143,54 @@ class Evaluation:
         by_name = {photo.name: photo.fake_probability for photo in self.photos}
         return np.array([by_name.get(name, np.nan) for name in self._names(generators)])
 
-    def _called_fake(self) -> np.ndarray:
-        scores = np.array([photo.fake_probability for photo in self.photos])
-        return np.where(np.isnan(scores), np.nan, scores >= DECISION_THRESHOLD)
-
     def _figures(self, generators: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
         figures = {metric: bootstrap_interval(self.values(metric, generators), **options) for metric in MAP_METRICS}
         real, fake = self._real_scores(generators), self.values("fake_probability", generators)
-        for metric, statistic in _STATISTICS.items():
+        for metric, statistic in {
+            "accuracy": partial(statistics.accuracy, threshold=self.decision_threshold),
+            "auc": statistics.auc,
+            "true_positive_rate": statistics.true_positive_rate,
+        }.items():
             figures[metric] = bootstrap_decision(statistic, real, fake, paired=self.paired, **options)
-        return {metric: _plain(figure) for metric, figure in figures.items()}
+        figures["called_fake"] = bootstrap_interval(_called(fake, self.decision_threshold), **options)
+        pooled = [self.pooled_pixel_auc.get(generator, np.nan) for generator in generators]
+        pooled = [each for each in pooled if np.isfinite(each)]
+        return {metric: _plain(figure) for metric, figure in figures.items()} | {
+            "pooled_pixel_auc": float(np.mean(pooled)) if pooled else None
+        }
+
+    def _calibration(self) -> dict[str, Any] | None:
+        scores = np.array([row.fake_probability for row in (*self.photos, *self.fakes)])
+        labels = np.repeat([False, True], (len(self.photos), len(self.fakes)))
+        known = np.isfinite(scores)
+        if len(np.unique(labels[known])) < 2:
+            return None
+        found = reliability(scores[known], labels[known])
+        bins = [[None if np.isnan(x) else float(x) for x in side] for side in (found.predicted, found.observed)]
+        return {
+            "error": found.error,
+            "predicted": bins[0],
+            "observed": bins[1],
+            "counts": found.counts.tolist(),
+        }
+
+
+def images_csv(evaluations: Sequence[Evaluation]) -> str:
+    """A row for each photo and fake of each predictor."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["predictor", "generator", "name", "fake_probability", *MAP_METRICS])
+    for each in evaluations:
+        blank = [""] * len(MAP_METRICS)
+        writer.writerows([each.predictor, "", photo.name, photo.fake_probability, *blank] for photo in each.photos)
+        for fake in each.fakes:
+            scores = (fake.scores[metric] for metric in MAP_METRICS)
+            writer.writerow([each.predictor, fake.generator, fake.name, fake.fake_probability, *scores])
+    return text.getvalue()
+
+
+def _called(scores: np.ndarray, threshold: float) -> np.ndarray:
+    return np.where(np.isnan(scores), np.nan, scores >= threshold)
 
 
 def _plain(figure: Interval) -> dict[str, float | int | None]:

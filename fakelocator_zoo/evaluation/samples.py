@@ -1,10 +1,11 @@
-"""Folders of real and fake images as samples that are read one at a time."""
+"""Folders of real photos and labelled fakes, read one image at a time."""
 
 from __future__ import annotations
 
+import functools
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -20,19 +21,19 @@ from fakelocator_zoo.transforms.regions import off_centre_mask
 
 T = TypeVar("T")
 
-#: The name of the one generator where fakes stand in no folder of their own.
+#: The name of the one generator where fakes lie directly in ``fake/``.
 ONE_GENERATOR = "fake"
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """One fake and its truth; H x W is the size before any degradation, at which maps are scored."""
+class LabelledFake:
+    """A fake and its truth; H x W is the size before any degradation, at which maps are scored."""
 
     name: str  #: below its folder, without suffix
-    real: np.ndarray | None  #: (h, w, 3) uint8, degraded like the fake; None where the fake has no partner
-    fake: np.ndarray  #: (h, w, 3) uint8, as a predictor sees it: degraded, smaller than the truth if downscaled
+    real: np.ndarray | None  #: (h, w, 3) uint8, degraded like the fake; None for a fake without partner
+    fake: np.ndarray  #: (h, w, 3) uint8, degraded: after downscaling smaller than the truth
     true_map: np.ndarray  #: (H, W) float32 in [0, 1], |real - fake| before degradation; ones for a whole fake
-    mask: np.ndarray | None  #: (H, W) float32 in [0, 1], how far the fake was blended in; None where none is given
+    mask: np.ndarray | None  #: (H, W) float32 in [0, 1], the blending weight of the fake; None where none is given
 
     @property
     def size(self) -> tuple[int, int]:
@@ -40,67 +41,68 @@ class Sample:
         return self.true_map.shape[0], self.true_map.shape[1]
 
     def painted(self, threshold: float) -> np.ndarray:
-        """Which pixels count as painted, (H, W) bool: mask > 0.5, and without a mask true map >= ``threshold``."""
+        """Which pixels count as fake, (H, W) bool: mask > 0.5, and without a mask true map >= ``threshold``."""
         return self.true_map >= threshold if self.mask is None else self.mask > 0.5
 
 
 @dataclass(frozen=True)
-class SampleFiles:
-    """The files of one sample."""
+class FakeFiles:
+    """The files of one fake."""
 
     name: str
     fake: Path
     real: Path | None = None
     mask: Path | None = None
-    off_centre: int | None = None  #: seed of a generated mask in place of a file; the sample's name enters it
+    off_centre: int | None = None  #: seed of a generated mask in place of a file; the fake's name enters it
 
-    def read(self, degrade: Degradation | None = None) -> Sample:
-        """Read and degrade; with a mask the fake is real + mask * (fake - real), rounded to 8 bits.
+    def read(self, degrade: Degradation | None = None) -> LabelledFake:
+        """Read and degrade; with a mask the fake becomes real + mask * (fake - real), rounded to 8 bits.
 
         Raises:
-            ImageError: where a file cannot be read, sizes differ, or a generated mask lies where nothing was painted.
+            ImageError: where a file cannot be read, sizes differ, a mask is empty, or a generated mask lies where
+                real and fake are equal.
         """
-        fake = read_image(self.fake)
-        real = None if self.real is None else read_image(self.real)
-        if real is not None:
+        fake, real, mask = read_image(self.fake), None, None
+        if self.real is not None:
+            real = read_photo(self.real)
             check_same_size(real, self.real, fake, self.fake)
-        mask = None
         if self.mask is not None:
-            mask = read_mask(self.mask).astype(np.float64)
+            mask = read_mask(self.mask)
             check_same_size(mask, self.mask, fake, self.fake)
+            if not mask.any():
+                raise ImageError(f"{self.mask} is all black, so nothing of {self.fake} would be fake; fakes are white")
         elif self.off_centre is not None:
             seed = zlib.crc32(f"{self.off_centre}/{self.name}".encode())
-            mask = off_centre_mask(fake.shape[0], fake.shape[1], seed).numpy().astype(np.float64)
+            mask = off_centre_mask(fake.shape[0], fake.shape[1], seed).numpy()
         if real is not None and mask is not None:
-            blended = real + mask[..., None] * (fake.astype(np.float64) - real)
-            fake = blended.round().clip(0, 255).astype(np.uint8)
+            fake = (real + mask[..., None].astype(np.float64) * (fake.astype(np.float64) - real)).round()
+            fake = fake.clip(0, 255).astype(np.uint8)
             if self.off_centre is not None and np.array_equal(fake, real):
                 raise ImageError(
-                    f"{self.fake} is as real as {self.real} where its mask was moved to; moved masks need fakes that "
-                    "were painted as a whole"
+                    f"{self.fake} equals {self.real} inside its generated mask; generated masks need fakes that "
+                    "differ from their photo everywhere"
                 )
         true_map = np.ones(fake.shape[:2], np.float32) if real is None else fakeness_map(real, fake)
         if degrade is not None:
-            fake = degrade(fake)
-            real = None if real is None else degrade(real)
-        return Sample(self.name, real, fake, true_map, None if mask is None else mask.astype(np.float32))
+            fake, real = degrade(fake), None if real is None else degrade(real)
+        return LabelledFake(self.name, real, fake, true_map, mask)
 
 
-class Samples(Sequence[Sample]):
-    """The fakes of one generator; an index reads the files, each time anew."""
+class Fakes(Sequence[LabelledFake]):
+    """The fakes of one generator; an index reads the files."""
 
-    def __init__(self, files: Sequence[SampleFiles], degrade: Degradation | None = None) -> None:
+    def __init__(self, files: Sequence[FakeFiles], degrade: Degradation | None = None) -> None:
         self.files, self.degrade = tuple(files), degrade
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+    def __getitem__(self, index: int) -> LabelledFake:  # type: ignore[override]
         return self.files[index].read(self.degrade)
 
 
 class Photos(Sequence[np.ndarray]):
-    """Real photos (h, w, 3) uint8; an index reads the file, each time anew."""
+    """Real photos (h, w, 3) uint8 by name; an index reads the file."""
 
     def __init__(self, files: Mapping[str, Path], degrade: Degradation | None = None) -> None:
         self.names, self.paths, self.degrade = tuple(files), tuple(files.values()), degrade
@@ -109,7 +111,7 @@ class Photos(Sequence[np.ndarray]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
-        photo = read_image(self.paths[index])
+        photo = read_photo(self.paths[index])
         return photo if self.degrade is None else self.degrade(photo)
 
 
@@ -121,16 +123,16 @@ class EvaluationSet:
     """
 
     photos: Photos
-    generators: Mapping[str, Samples]
+    generators: Mapping[str, Fakes]
     paired: bool
     unmatched: tuple[Path, ...] = ()  #: images without a partner, which are left out
 
     def __len__(self) -> int:
         """Photos and fakes together."""
-        return len(self.photos) + sum(len(samples) for samples in self.generators.values())
+        return len(self.photos) + sum(len(fakes) for fakes in self.generators.values())
 
 
-def read_pairs(
+def read_paired(
     folder: str | Path,
     *,
     masks: str | Path | None = None,
@@ -142,10 +144,10 @@ def read_pairs(
 
     Args:
         folder: holds ``real`` and ``fake``, and ``mask`` where fakes are to be blended in.
-        masks: folder of grey masks of the same names, 255 = fake; None takes ``folder/mask`` if it is there.
-            With masks a fake is real + mask * (fake - real).
-        off_centre: seed of masks that are generated away from the centre, in place of those on disk: position then
-            says nothing of what was painted. The fakes must be painted as a whole.
+        masks: folder of masks of the same names, see :func:`~fakelocator_zoo.images.read_mask`; None takes
+            ``folder/mask`` if it is there.
+        off_centre: seed of masks generated away from the centre, in place of those on disk, so that position does
+            not tell what is fake. The fakes must differ from their photos everywhere.
         limit: pairs of each generator, spread evenly over the names; None takes all.
         degrade: applied to real and fake alike, after blending; see :mod:`fakelocator_zoo.transforms.degradations`.
 
@@ -160,34 +162,56 @@ def read_pairs(
     if masks is None and off_centre is None and (folder / "mask").is_dir():
         masks = folder / "mask"
     unmatched: dict[Path, None] = {}
-    by_name = _masks_by_name(folder / "real", masks, unmatched)
-    photos: dict[str, Path] = {}
-    generators: dict[str, Samples] = {}
+    mask_of: dict[str, Path] | None = None
+    if masks is not None:
+        matched, alone = match_pairs(folder / "real", masks)
+        unmatched.update(dict.fromkeys(alone))
+        mask_of = {_name(pair.real, folder / "real"): pair.fake for pair in matched}
+    generators: dict[str, Fakes] = {}
     for generator, fakes in _generator_folders(folder / "fake").items():
-        pairs, alone = match_pairs(folder / "real", fakes)
+        matched, alone = match_pairs(folder / "real", fakes)
         unmatched.update(dict.fromkeys(alone))
         files = []
-        for pair in pairs:
+        for pair in matched:
             name = _name(pair.real, folder / "real")
-            if by_name is None or name in by_name:
-                mask = None if by_name is None else by_name[name]
-                files.append(SampleFiles(name, pair.fake, pair.real, mask, off_centre))
+            if mask_of is None or name in mask_of:
+                mask = None if mask_of is None else mask_of[name]
+                files.append(FakeFiles(name, pair.fake, pair.real, mask, off_centre))
             else:
                 unmatched.update(dict.fromkeys(pair))
-        files = _spread(files, limit)
-        generators[generator] = Samples(files, degrade)
-        photos.update({each.name: each.real for each in files if each.real is not None})
-    if not photos:
+        generators[generator] = Fakes(_spread(files, limit), degrade)
+    if not any(generators.values()):
         raise ValueError(f"no pair of {folder} has a mask of its name in {masks}; a mask is matched by name")
-    return EvaluationSet(
-        Photos(dict(sorted(photos.items())), degrade), generators, paired=True, unmatched=tuple(unmatched)
-    )
+    return EvaluationSet(_photos_of(generators.values(), degrade), generators, paired=True, unmatched=tuple(unmatched))
+
+
+def read_edits(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
+    """Several edits of each photo: ``fake/<person>_<edit>`` of ``real/<person>``; each edit counts as a generator.
+
+    Args:
+        limit: photos of each edit, spread evenly over the names; None takes all.
+        degrade: applied to real and fake alike.
+
+    Raises:
+        FileNotFoundError: where a folder is missing or holds no image, or an edit has no photo.
+        ValueError: where ``limit`` is below 1.
+    """
+    folder = Path(folder)
+    photos = {path.stem: path for path in list_images([folder / "real"])}
+    edits: dict[str, list[FakeFiles]] = {}
+    for path in list_images([folder / "fake"]):
+        person, _, edit = path.stem.partition("_")
+        if person not in photos:
+            raise FileNotFoundError(f"{path} is an edit of {person}, whose photo is not in {folder / 'real'}")
+        edits.setdefault(edit, []).append(FakeFiles(person, path, photos[person]))
+    generators = {edit: Fakes(_spread(files, limit), degrade) for edit, files in sorted(edits.items())}
+    return EvaluationSet(_photos_of(generators.values(), degrade), generators, paired=True)
 
 
 def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
     """Unpaired images: photos anywhere below ``real/``, whole fakes below ``fake/<generator>/`` or in ``fake/``.
 
-    Every pixel of a whole fake is fake, so its true map is one everywhere. One of the two folders may be missing.
+    Every pixel of a whole fake is fake, so its true map is 1 everywhere. One of the two folders may be missing.
 
     Args:
         limit: photos, and fakes of each generator, spread evenly over the names; None takes all.
@@ -203,15 +227,14 @@ def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degrada
         raise FileNotFoundError(f"{folder} holds neither real/ nor fake/; give a folder with photos in one of them")
     photos = _spread(list_images([real]), limit) if real.is_dir() else []
     generators = {
-        generator: Samples(
-            [SampleFiles(f"{generator}/{_name(path, fakes)}", path) for path in _spread(list_images([fakes]), limit)],
+        generator: Fakes(
+            [FakeFiles(f"{generator}/{_name(path, fakes)}", path) for path in _spread(list_images([fakes]), limit)],
             degrade,
         )
         for generator, fakes in (_generator_folders(fake) if fake.is_dir() else {}).items()
     }
-    return EvaluationSet(
-        Photos({f"real/{_name(path, real)}": path for path in photos}, degrade), generators, paired=False
-    )
+    named = {f"real/{_name(path, real)}": path for path in photos}
+    return EvaluationSet(Photos(named, degrade), generators, paired=False)
 
 
 def read_photos(
@@ -238,28 +261,17 @@ def read_photos(
     return Photos({path.relative_to(above).as_posix(): path for path in found}, degrade)
 
 
-def read_edits(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
-    """Edits of photos, several of each: ``fake/<person>_<edit>`` of ``real/<person>``; an edit stands as a generator.
+@functools.lru_cache(maxsize=2)
+def read_photo(path: Path) -> np.ndarray:
+    """:func:`read_image`, read-only; the last photos are kept, since the fakes of several generators share one."""
+    photo = read_image(path)
+    photo.setflags(write=False)
+    return photo
 
-    Args:
-        limit: photos of each edit, spread evenly over the names; None takes all.
-        degrade: applied to real and fake alike.
 
-    Raises:
-        FileNotFoundError: where a folder is missing or holds no image, or an edit has no photo.
-        ValueError: where ``limit`` is below 1.
-    """
-    folder = Path(folder)
-    photos = {path.stem: path for path in list_images([folder / "real"])}
-    edits: dict[str, list[SampleFiles]] = {}
-    for path in list_images([folder / "fake"]):
-        person, _, edit = path.stem.partition("_")
-        if person not in photos:
-            raise FileNotFoundError(f"{path} is an edit of {person}, whose photo is not in {folder / 'real'}")
-        edits.setdefault(edit, []).append(SampleFiles(person, path, photos[person]))
-    generators = {edit: Samples(_spread(files, limit), degrade) for edit, files in sorted(edits.items())}
-    used = sorted({each.name for samples in generators.values() for each in samples.files})
-    return EvaluationSet(Photos({name: photos[name] for name in used}, degrade), generators, paired=True)
+def _photos_of(generators: Iterable[Fakes], degrade: Degradation | None) -> Photos:
+    files = {each.name: each.real for fakes in generators for each in fakes.files if each.real is not None}
+    return Photos(dict(sorted(files.items())), degrade)
 
 
 def _generator_folders(fake: Path) -> dict[str, Path]:
@@ -267,20 +279,11 @@ def _generator_folders(fake: Path) -> dict[str, Path]:
         raise FileNotFoundError(f"{fake} does not exist; put the fakes there, in a folder for each generator")
     inside = sorted(path for path in fake.iterdir() if not path.name.startswith("."))
     folders = {path.name: path for path in inside if path.is_dir()}
-    images = [path for path in inside if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    if images and folders:
+    if folders and any(path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() for path in inside):
         raise ValueError(
             f"{fake} holds both images and folders; put the images of each generator into a folder of their own"
         )
     return folders or {ONE_GENERATOR: fake}
-
-
-def _masks_by_name(real: Path, masks: str | Path | None, unmatched: dict[Path, None]) -> dict[str, Path] | None:
-    if masks is None:
-        return None
-    pairs, alone = match_pairs(real, masks)
-    unmatched.update(dict.fromkeys(alone))
-    return {_name(pair.real, real): pair.fake for pair in pairs}
 
 
 def _name(path: Path, folder: Path) -> str:

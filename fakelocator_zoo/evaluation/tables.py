@@ -10,94 +10,79 @@ from fakelocator_zoo.evaluation.results import DECISION_METRICS, MAP_METRICS
 from fakelocator_zoo.model_files import CARD, write_whole
 
 OPEN, CLOSE = "<!-- evaluation -->", "<!-- /evaluation -->"
-#: How a report starts; the title comes after it.
+#: What a report starts with; the title comes after it.
 HEADING = "### "
 
-#: What :meth:`~fakelocator_zoo.evaluation.results.Evaluation.summary` gives.
+#: Of :meth:`~fakelocator_zoo.evaluation.results.Evaluation.summary`.
 Summary = Mapping[str, Any]
 
 
 def markdown_report(title: str, summaries: Sequence[Summary]) -> str:
-    """:func:`markdown_tables` under a heading.
+    """Predicted maps and decisions, over all generators and folded away by generator, under a heading.
 
     Args:
         title: of the set and the condition, one line.
-    """
-    return f"{HEADING}{title}\n\n{markdown_tables(summaries)}"
-
-
-def markdown_tables(summaries: Sequence[Summary]) -> str:
-    """Located maps and decisions, over all generators and folded away by generator, with a sentence on each.
-
-    Args:
-        summaries: of predictors on one set; the first is the one that matters, the rest stand beside it.
+        summaries: of predictors on one set, the model's first.
     """
     first = summaries[0]
-    generators, parts = len(first["generators"]), []
+    generators, parts = len(first["generators"]), [f"{HEADING}{title}"]
+    decided = [each for each in summaries if each["false_positive_rate"]["count"]]
+    located = [each for each in summaries if has_maps(each)]
     if generators:
         truth = "|real - fake|" if first["paired"] else "a map of ones, since all of a fake is fake"
+        pooled = first["overall"]["pooled_pixel_auc"]
         parts += [
-            f"Located maps of {first['fakes']} fakes by {generators} generator{'s' if generators > 1 else ''}, against "
-            f"{truth}: mean over the generators and 95 % bootstrap interval over the images. Pixel accuracy and IINC "
-            f"take pixels from {first['map_threshold']:g} on for painted.",
-            map_table(summaries),
+            f"Predicted maps of {first['fakes']} fakes by {generators} generator{'s' if generators > 1 else ''}, "
+            f"against {truth}: mean over the generators and 95 % bootstrap interval over the images. Level is the mean "
+            "of the predicted map inside the mask over that of the true map; pixel accuracy and IINC count pixels "
+            f"from {first['map_threshold']:g} on as fake."
+            + ("" if pooled is None else f" Pixel AUC of all pixels of a generator together: {pooled:.3f}."),
+            _table("map", located, MAP_METRICS),
         ]
     if generators > 1:
-        parts.append(_folded("Maps by generator", generator_table(summaries)))
+        parts.append(_folded("Maps by generator", _by_generator("map", located, MAP_METRICS)))
     if first["photos"]:
+        calibration = first["calibration"]
         parts += [
-            f"The decision on {first['photos']} real photos and the same fakes, which calls an image fake from "
-            f"{first['decision_threshold']:g} on:",
-            decision_table(summaries),
+            f"The decision on {first['photos']} real photos and the same fakes; {first['predictor']} calls an image "
+            f"fake from fake probability {first['decision_threshold']:.3g} on."
+            + ("" if calibration is None else f" Expected calibration error (10 bins): {calibration['error']:.3f}."),
+            _table("decision", decided, DECISION_METRICS, photos=True),
         ]
     if first["photos"] and generators > 1:
-        parts.append(_folded("Decision by generator", generator_decision_table(summaries)))
+        parts.append(_folded("Decision by generator", _by_generator("decision", decided, DECISION_METRICS)))
     return "\n\n".join(parts) + "\n"
 
 
-def map_table(summaries: Sequence[Summary]) -> str:
-    """One row a predictor: its located maps over all generators."""
-    rows = [
-        [summary["predictor"], str(summary["fakes"]), *(cell(summary["overall"][metric]) for metric in MAP_METRICS)]
-        for summary in summaries
-        if has_maps(summary)
+def photo_report(title: str, photos: Summary) -> str:
+    """The rate of false alarms and the worst photos, of
+    :meth:`~fakelocator_zoo.evaluation.results.Evaluation.photo_summary`, under a heading.
+    """
+    table = markdown_table(["most suspicious photos", "called", "fake probability"], worst_rows(photos), text_columns=2)
+    return f"{HEADING}{title}\n\n{photos['predictor']}: {rate_sentence(photos)} (95 % Wilson interval).\n\n{table}\n"
+
+
+def rate_sentence(photos: Summary) -> str:
+    """How many photos, how many of them called fake, and the rate with its interval."""
+    return (
+        f"{photos['called_fake']} of {photos['photos']} real photos called fake, from fake probability "
+        f"{photos['decision_threshold']:.3g} on: rate {cell(photos['false_positive_rate'])}"
+    )
+
+
+def worst_rows(photos: Summary) -> list[tuple[str, str, str]]:
+    """Photo, what it is called and fake probability, the most suspicious first."""
+    called = ("real", "fake")
+    return [
+        (each["name"], called[p >= photos["decision_threshold"]], f"{p:.3f}")
+        for each in photos["worst"]
+        for p in [each["fake_probability"]]
     ]
-    return markdown_table(["map", "fakes", *MAP_METRICS.values()], rows)
-
-
-def generator_table(summaries: Sequence[Summary]) -> str:
-    """One row a generator and predictor: the located maps."""
-    return _by_generator("map", [summary for summary in summaries if has_maps(summary)], MAP_METRICS)
-
-
-def decision_table(summaries: Sequence[Summary]) -> str:
-    """One row a predictor: real photos against the fakes of all generators, and the share of false alarms."""
-    rows = [
-        [
-            summary["predictor"],
-            str(summary["fakes"]),
-            *(cell(summary["overall"][metric]) for metric in DECISION_METRICS),
-            cell(summary["false_positive_rate"]),
-        ]
-        for summary in summaries
-        if decides(summary)
-    ]
-    return markdown_table(["decision", "fakes", *DECISION_METRICS.values(), "photos called fake"], rows)
-
-
-def generator_decision_table(summaries: Sequence[Summary]) -> str:
-    """One row a generator and predictor: real photos against the fakes of this generator."""
-    return _by_generator("decision", [summary for summary in summaries if decides(summary)], DECISION_METRICS)
 
 
 def has_maps(summary: Summary) -> bool:
-    """Whether any located map was scored."""
+    """Whether any predicted map was scored."""
     return summary["overall"]["coss"]["count"] > 0
-
-
-def decides(summary: Summary) -> bool:
-    """Whether any photo or fake got a fake probability."""
-    return summary["false_positive_rate"]["count"] > 0
 
 
 def cell(figure: Mapping[str, Any]) -> str:
@@ -108,7 +93,7 @@ def cell(figure: Mapping[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """Three decimals, and one of decibels, which are larger.
+    """Three decimals, and one from 10 on, as for decibels.
 
     >>> number(0.92), number(31.67)
     ('0.920', '31.7')
@@ -131,7 +116,7 @@ def write_card(folder: str | Path, report: str) -> Path:
 
     Args:
         folder: a model folder with its README.md.
-        report: of :func:`markdown_report`.
+        report: of :func:`markdown_report` or :func:`photo_report`.
 
     Raises:
         FileNotFoundError: where the folder has no README.md.
@@ -164,9 +149,23 @@ def read_card(folder: str | Path) -> tuple[str, str, str]:
 
 
 def _reports(text: str) -> dict[str, str]:
-    """Title -> report; what stands above the first heading is none and is dropped."""
+    """Title -> report; what stands above the first heading is dropped."""
     pieces = ("\n" + text).split("\n" + HEADING)[1:]
     return {piece.split("\n", 1)[0]: f"{HEADING}{piece.strip()}\n\n" for piece in pieces}
+
+
+def _table(what: str, summaries: Sequence[Summary], metrics: Mapping[str, str], *, photos: bool = False) -> str:
+    """A row for each predictor, over all generators; with ``photos`` the share of false alarms as well."""
+    rows = [
+        [
+            each["predictor"],
+            str(each["fakes"]),
+            *(cell(each["overall"][metric]) for metric in metrics),
+            *([cell(each["false_positive_rate"])] if photos else []),
+        ]
+        for each in summaries
+    ]
+    return markdown_table([what, "fakes", *metrics.values(), *(["photos called fake"] if photos else [])], rows)
 
 
 def _by_generator(what: str, summaries: Sequence[Summary], metrics: Mapping[str, str]) -> str:

@@ -6,19 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from fakelocator_zoo import FakeLocator, metrics
-from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_true_mask
-from fakelocator_zoo.evaluation.predictors import (
-    ModelPredictor,
-    Prediction,
-    centred_gaussian,
-    constant,
-    high_pass,
-)
-from fakelocator_zoo.evaluation.results import DECISION_METRICS, MAP_METRICS
-from fakelocator_zoo.evaluation.samples import read_pairs, read_whole
+from fakelocator_zoo import FakeLocator
+from fakelocator_zoo.evaluation import metrics
+from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_all, score_pairs
+from fakelocator_zoo.evaluation.predictors import TRIVIAL_PREDICTORS, ModelPredictor, Prediction
+from fakelocator_zoo.evaluation.results import DECISION_METRICS, MAP_METRICS, Evaluation, ScoredPhoto
+from fakelocator_zoo.evaluation.samples import read_paired, read_whole
 from fakelocator_zoo.transforms.degradations import degradation
 from tests.evaluation.conftest import SIZE, save
 from tests.inference.stubs import noise
@@ -39,43 +35,35 @@ class Stub:
 
 
 def test_each_fake_has_the_scores_of_its_own_map(pairs: Path) -> None:
-    data = read_pairs(pairs)
+    data = read_paired(pairs)
     found = evaluate(Stub(), data, batch_size=4)
     assert [(fake.generator, fake.name) for fake in found.fakes] == [(g, n) for g in ("left", "top") for n in "abcdef"]
     fake, sample = found.fakes[8], data.generators["top"][2]
-    located = sample.fake.mean(axis=-1) / 255
-    painted = sample.true_map >= 0.05
-    assert fake.scores == pytest.approx(
-        {
-            "coss": metrics.coss(located, sample.true_map),
-            "pearson": metrics.pearson(located, sample.true_map),
-            "psnr": metrics.psnr(located, sample.true_map),
-            "ssim": metrics.ssim(located, sample.true_map),
-            "l1": metrics.l1(located, sample.true_map),
-            "pixel_auc": metrics.pixel_auc(located, painted),
-            "pixel_ap": metrics.pixel_ap(located, painted),
-            "iinc": metrics.iinc(located >= 0.05, painted),
-            "pixel_accuracy": metrics.pixel_accuracy(located >= 0.05, painted),
-        },
-        abs=1e-3,
+    located = (sample.fake.mean(axis=-1) / 255).astype(np.float32)
+    assert fake.scores["l1"] == pytest.approx(np.abs(located - sample.true_map).mean(), abs=1e-4)
+    assert fake.scores["pixel_auc"] == pytest.approx(
+        roc_auc_score((sample.true_map >= 0.05).ravel(), located.ravel()), abs=1e-3
     )
     assert fake.fake_probability == pytest.approx(sample.fake[0, 0, 0] / 255)
     assert [photo.fake_probability for photo in found.photos] == pytest.approx([p[0, 0, 0] / 255 for p in data.photos])
+    assert [row.scores for row in score_pairs(Stub().predict, data.generators["top"])] == [
+        row.scores for row in found.fakes[6:]
+    ]
 
 
 def test_images_of_one_size_go_through_together(pairs: Path) -> None:
     stub = Stub()
-    evaluate(stub, read_pairs(pairs), batch_size=4)
-    assert [shape[0] for shape in stub.shapes] == [4, 2, 4, 2, 4, 2]
+    evaluate(stub, read_paired(pairs), batch_size=4)
+    assert [shape[0] for shape in stub.shapes] == [4, 4, 4, 4, 2]
 
 
 def test_sizes_may_differ_and_batches_change_nothing(pairs: Path) -> None:
     for folder in (pairs / "real", pairs / "fake" / "left", pairs / "fake" / "top"):
         save(folder / "c.png", noise(30, 20, seed=len(folder.name)))
-    data = read_pairs(pairs)
+    data = read_paired(pairs)
     stub = Stub()
     found = evaluate(stub, data, batch_size=4)
-    assert stub.shapes[:3] == [(2, 3, *SIZE), (1, 3, 30, 20), (3, 3, *SIZE)]
+    assert (3, 3, 30, 20) in stub.shapes, "the photo and its two fakes"
     one_by_one = evaluate(Stub(), data, batch_size=1)
     assert [fake.name for fake in found.fakes] == [fake.name for fake in one_by_one.fakes]
     assert np.allclose(found.values("coss"), one_by_one.values("coss"))
@@ -92,7 +80,7 @@ def test_the_mean_is_over_generators_and_every_figure_has_its_count(whole: Path)
     assert summary["overall"]["auc"]["count"] == 5 + 6
     assert summary["false_positive_rate"]["count"] == 5
     for figures in (summary["overall"], *of.values()):
-        for metric in (*MAP_METRICS, *DECISION_METRICS):
+        for metric in {**MAP_METRICS, **DECISION_METRICS}:
             figure = figures[metric]
             assert figure["count"] == 0 or figure["low"] <= figure["mean"] <= figure["high"]
 
@@ -105,19 +93,6 @@ def test_what_is_undefined_is_none_and_counts_no_image(whole: Path) -> None:
     assert json.loads(json.dumps(overall)) == overall
 
 
-def test_maps_too_small_for_ssim_have_none(tmp_path: Path) -> None:
-    save(tmp_path / "real" / "a.png", noise(8, 40))
-    save(tmp_path / "fake" / "a.png", noise(8, 40, seed=1))
-    overall = evaluate(Stub(), read_pairs(tmp_path)).summary()["overall"]
-    assert overall["ssim"]["count"] == 0 and overall["psnr"]["count"] == 1
-
-
-def test_an_image_of_one_pixel_is_scored(tmp_path: Path) -> None:
-    save(tmp_path / "fake" / "gan" / "a.png", np.full((1, 1, 3), 255, np.uint8))
-    overall = evaluate(Stub(), read_whole(tmp_path)).summary()["overall"]
-    assert [overall[metric]["mean"] for metric in ("coss", "l1", "iinc", "pixel_accuracy")] == [1, 0, 0, 1]
-
-
 def test_an_empty_located_map_scores_nothing_on_a_fake(whole: Path) -> None:
     overall = evaluate(Stub(maps=lambda images: 0 * images[:, 0]), read_whole(whole)).summary()["overall"]
     expected = {"coss": 0, "pearson": 0, "psnr": 0, "l1": 1, "iinc": 1 / 3, "pixel_accuracy": 0}
@@ -127,7 +102,7 @@ def test_an_empty_located_map_scores_nothing_on_a_fake(whole: Path) -> None:
 def test_a_fake_that_changed_nothing_wants_an_empty_map(tmp_path: Path) -> None:
     save(tmp_path / "real" / "a.png", noise(*SIZE))
     save(tmp_path / "fake" / "a.png", noise(*SIZE))
-    overall = evaluate(Stub(maps=lambda images: 0 * images[:, 0]), read_pairs(tmp_path)).summary()["overall"]
+    overall = evaluate(Stub(maps=lambda images: 0 * images[:, 0]), read_paired(tmp_path)).summary()["overall"]
     expected = {"coss": 1, "psnr": metrics.MAX_PSNR, "ssim": 1, "l1": 0, "iinc": 0, "pixel_accuracy": 1}
     assert {metric: overall[metric]["mean"] for metric in expected} == pytest.approx(expected)
     assert overall["pixel_auc"]["mean"] is None
@@ -143,19 +118,19 @@ def test_photos_alone_give_false_alarms_alone(whole: Path) -> None:
 def test_fakes_alone_give_maps_alone(whole: Path) -> None:
     (whole / "real").rename(whole / "gone")
     summary = evaluate(Stub(), read_whole(whole)).summary()
-    assert summary["overall"]["coss"]["count"] == 6
+    assert summary["overall"]["coss"]["count"] == summary["overall"]["called_fake"]["count"] == 6
     assert summary["overall"]["auc"]["mean"] is None and summary["false_positive_rate"]["mean"] is None
 
 
 def test_a_predictor_that_only_decides_has_no_maps(pairs: Path) -> None:
-    summary = evaluate(Stub(maps=lambda images: None), read_pairs(pairs)).summary()
+    summary = evaluate(Stub(maps=lambda images: None), read_paired(pairs)).summary()
     assert summary["overall"]["coss"]["count"] == 0 and summary["overall"]["auc"]["count"] == 18
 
 
 def test_a_broken_file_is_named_and_the_rest_is_scored(pairs: Path) -> None:
     (pairs / "real" / "b.png").write_bytes(b"no image")
     (pairs / "fake" / "top" / "e.png").write_bytes(b"")
-    found = evaluate(Stub(), read_pairs(pairs))
+    found = evaluate(Stub(), read_paired(pairs))
     assert [photo.name for photo in found.photos] == list("acdef")
     assert [fake.name for fake in found.fakes] == [*"acdef", *"acdf"]
     assert [sentence.split(" ")[0].rsplit("/", 1)[1] for sentence in found.failures] == ["b.png", "e.png"]
@@ -163,16 +138,16 @@ def test_a_broken_file_is_named_and_the_rest_is_scored(pairs: Path) -> None:
 
 
 def test_the_map_of_a_smaller_image_is_scored_at_full_size(pairs: Path) -> None:
-    data = read_pairs(pairs, degrade=degradation("downscale", 0.5))
+    data = read_paired(pairs, degrade=degradation("downscale", 0.5))
     stub = Stub(maps=lambda images: torch.linspace(1, 0, images.shape[3]).expand(len(images), *images.shape[2:]))
     found = evaluate(stub, data)
-    assert stub.shapes[0] == (6, 3, 12, 16)
+    assert {shape[1:] for shape in stub.shapes} == {(3, 12, 16)}
     # The left half of the photo was changed, and the map falls from left to right.
     assert all(fake.scores["pixel_auc"] > 0.95 for fake in found.fakes if fake.generator == "left")
 
 
 def test_the_true_mask_is_the_ceiling(pairs: Path) -> None:
-    overall = evaluate_true_mask(read_pairs(pairs)).summary()["overall"]
+    overall = evaluate_all([], read_paired(pairs), true_mask=True)[0].summary()["overall"]
     for metric in ("pixel_auc", "pixel_ap", "pixel_accuracy"):
         assert overall[metric]["mean"] == 1
     assert overall["iinc"]["mean"] == 0
@@ -184,26 +159,11 @@ def test_a_given_mask_is_the_ceiling_as_it_is(pairs: Path) -> None:
     soft = np.tile(np.linspace(255, 0, SIZE[1]).astype(np.uint8), (SIZE[0], 1))
     for name in "abcdef":
         save(pairs / "mask" / f"{name}.png", soft)
-    data = read_pairs(pairs)
-    found = evaluate_true_mask(data)
+    data = read_paired(pairs)
+    found = evaluate_all([], data, true_mask=True)[0]
     assert found.fakes[0].scores["coss"] == pytest.approx(
         metrics.coss(soft / 255, data.generators["left"][0].true_map), abs=1e-6
     )
-
-
-@pytest.mark.parametrize(
-    ("predictor", "make"),
-    [
-        (constant, lambda image: metrics.constant_map(*image.shape[:2])),
-        (centred_gaussian, lambda image: metrics.centred_gaussian_map(*image.shape[:2])),
-        (high_pass, metrics.high_pass_map),
-    ],
-)
-def test_trivial_predictors_draw_the_trivial_maps(predictor, make) -> None:
-    image = noise(*SIZE, seed=3)
-    prediction = predictor.predict(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)
-    assert np.allclose(prediction.maps[0].numpy(), make(image), atol=1e-6)
-    assert prediction.scores.item() == pytest.approx(make(image).mean() if predictor is high_pass else 0.5, abs=1e-6)
 
 
 def test_a_model_is_evaluated_in_eval_mode(tiny_model: FakeLocator) -> None:
@@ -235,17 +195,59 @@ def test_a_large_image_goes_through_in_tiles(tiny_model: FakeLocator) -> None:
 )
 def test_a_predictor_that_returns_something_else_is_refused(pairs: Path, stub: Stub, message: str) -> None:
     with pytest.raises(ValueError) as error:
-        evaluate(stub, read_pairs(pairs))
+        evaluate(stub, read_paired(pairs))
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.5])
 def test_a_threshold_out_of_range_is_refused(pairs: Path, threshold: float) -> None:
     with pytest.raises(ValueError, match="threshold must lie in"):
-        evaluate(Stub(), read_pairs(pairs), threshold=threshold)
+        evaluate(Stub(), read_paired(pairs), threshold=threshold)
 
 
 def test_progress_counts_images_up_to_the_last(pairs: Path) -> None:
     said: list[tuple[int, int]] = []
-    evaluate(Stub(), read_pairs(pairs), batch_size=4, progress=lambda done, total: said.append((done, total)))
-    assert said == [(4, 18), (6, 18), (10, 18), (12, 18), (16, 18), (18, 18)]
+    evaluate(Stub(), read_paired(pairs), batch_size=4, progress=lambda done, total: said.append((done, total)))
+    assert said == [(4, 18), (8, 18), (12, 18), (16, 18), (18, 18)]
+
+
+def test_several_predictors_in_one_pass_are_as_one_by_one(pairs: Path) -> None:
+    data = read_paired(pairs)
+    *together, truth = evaluate_all(TRIVIAL_PREDICTORS, data, true_mask=True)
+    assert together == [evaluate(each, data) for each in TRIVIAL_PREDICTORS]
+    assert truth.pooled_pixel_auc == {"left": 1, "top": 1}
+
+
+def test_a_model_is_judged_at_its_own_threshold(pairs: Path) -> None:
+    stub = Stub(scores=lambda images: 0.2 + 0.1 * (images[:, 0, 0, 0] > 0.5).float())
+    at_half = evaluate(stub, read_paired(pairs)).summary()
+    stub.threshold = 0.25
+    summary = evaluate(stub, read_paired(pairs)).summary()
+    assert (at_half["decision_threshold"], at_half["false_positive_rate"]["mean"]) == (0.5, 0)
+    bright = [noise(*SIZE, seed=index)[0, 0, 0] > 127 for index in range(6)]
+    assert summary["decision_threshold"] == 0.25
+    assert summary["false_positive_rate"]["mean"] == pytest.approx(np.mean(bright))
+    assert sum(summary["calibration"]["counts"]) == 18
+
+
+def test_the_level_of_half_the_truth_is_a_half(pairs: Path) -> None:
+    data = read_paired(pairs)
+    truth = {fake.fake.tobytes(): fake.true_map for fakes in data.generators.values() for fake in fakes}
+
+    def half(images: Tensor) -> Tensor:
+        pixels = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        return torch.from_numpy(np.stack([0.5 * truth.get(each.tobytes(), np.zeros(SIZE)) for each in pixels])).float()
+
+    overall = evaluate(Stub(maps=half), data).summary()["overall"]
+    assert overall["map_level"]["mean"] == pytest.approx(0.5) and overall["coss"]["mean"] == pytest.approx(1)
+
+
+def test_the_most_suspicious_photos_come_first_and_the_threshold_counts_as_fake() -> None:
+    scores = (0.1, 0.5, 0.499, 0.9, *[0.0] * 20)
+    photos = tuple(ScoredPhoto(f"{index}.png", value) for index, value in enumerate(scores))
+    found = Evaluation("stub", 0.05, False, (), (), photos, ()).photo_summary()
+    assert (found["photos"], found["called_fake"]) == (24, 2)
+    assert [each["name"] for each in found["worst"][:4]] == ["3.png", "1.png", "2.png", "0.png"]
+    assert found["false_positive_rate"]["high"] > 2 / 24, "few photos are no certainty"
+    with pytest.raises(ValueError, match="no photo could be scored"):
+        Evaluation("stub", 0.05, False, (), (), (), ()).photo_summary()

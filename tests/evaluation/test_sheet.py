@@ -9,7 +9,7 @@ import torch
 from fakelocator_zoo.evaluation.evaluate import evaluate
 from fakelocator_zoo.evaluation.predictors import Prediction, TrivialPredictor, centred_gaussian
 from fakelocator_zoo.evaluation.results import Evaluation, ScoredFake
-from fakelocator_zoo.evaluation.samples import read_pairs
+from fakelocator_zoo.evaluation.samples import read_paired
 from fakelocator_zoo.evaluation.sheet import contact_sheet, ranked
 from fakelocator_zoo.inference.render import heat
 from fakelocator_zoo.transforms.degradations import degradation
@@ -34,13 +34,13 @@ def test_best_median_and_worst(coss: tuple[float, ...], expected: dict[str, str]
 
 
 def test_without_located_maps_there_is_no_sheet() -> None:
-    with pytest.raises(ValueError, match="located no fake"):
+    with pytest.raises(ValueError, match="predicted no map"):
         ranked(evaluation(float("nan")))
 
 
 @pytest.mark.parametrize("degrade", [None, degradation("downscale", 0.5)])
 def test_a_row_shows_fake_truth_located_map_and_overlay(pairs: Path, degrade) -> None:
-    data = read_pairs(pairs, degrade=degrade)
+    data = read_paired(pairs, degrade=degrade)
     # Of the truth alone: the left half, at the height of the sheet, so that nothing is resized on the way.
     predictor = TrivialPredictor("left", lambda image: np.indices(image.shape[:2])[1] < image.shape[1] / 2)
     found = evaluate(predictor, data)
@@ -65,5 +65,5 @@ def test_a_predictor_with_coarse_maps_is_shown_as_well(pairs: Path) -> None:
             assert maps is not None
             return Prediction(maps[:, ::4, ::4], scores)
 
-    data = read_pairs(pairs)
+    data = read_paired(pairs)
     assert contact_sheet(Coarse(), data, evaluate(Coarse(), data)).ndim == 3

@@ -10,11 +10,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
 from fakelocator_zoo.evaluation.statistics import (
     accuracy,
     auc,
-    bootstrap_auc,
     bootstrap_decision,
     bootstrap_interval,
-    paired_decision_difference,
-    paired_difference,
     proportion_interval,
     true_positive_rate,
 )
@@ -64,17 +61,6 @@ def test_the_same_seed_gives_the_same_numbers():
     assert bootstrap_interval(values) != bootstrap_interval(values, seed=1)
 
 
-def test_a_wider_level_gives_a_wider_interval():
-    values = np.random.default_rng(0).random(50)
-    narrow, wide = bootstrap_interval(values, level=0.5), bootstrap_interval(values, level=0.99)
-    assert wide.low < narrow.low < narrow.high < wide.high
-
-
-def test_one_value_has_an_interval_of_no_width():
-    interval = bootstrap_interval(np.array([0.25]))
-    assert (interval.mean, interval.low, interval.high, interval.count) == (0.25, 0.25, 0.25, 1)
-
-
 @pytest.mark.parametrize("values", [np.array([]), np.array([np.nan, np.nan]), np.empty((0, 5))])
 def test_no_value_has_no_mean(values):
     interval = bootstrap_interval(values)
@@ -96,21 +82,6 @@ def test_fakes_of_one_photo_are_drawn_together():
     apart[0, :40], apart[1, 40:] = values, values
     width = [each.high - each.low for each in (one, bootstrap_interval(apart))]
     assert width[1] < 0.85 * width[0]  # two independent sets: 1 / sqrt(2)
-
-
-def test_a_paired_difference_is_sharper_than_its_two_sides():
-    rng = np.random.default_rng(0)
-    b = rng.random(50)
-    a = b + 0.02 + rng.normal(0, 0.01, 50)
-    difference = paired_difference(a, b)
-    assert difference.mean == pytest.approx((a - b).mean())
-    assert difference.low > 0, "the two differ"
-    assert bootstrap_interval(a).low < bootstrap_interval(b).high, "which their own intervals do not show"
-
-
-def test_a_paired_difference_needs_the_same_images():
-    with pytest.raises(ValueError, match="same images"):
-        paired_difference(np.zeros(3), np.zeros(4))
 
 
 @pytest.mark.parametrize(("real", "fake"), [(1, 1), (7, 30), (150, 40), (400, 400)])
@@ -136,13 +107,6 @@ def test_a_weight_is_a_repetition(statistic):
     assert weighted == pytest.approx(repeated)
 
 
-def test_decisions_by_hand():
-    real, fake = np.array([0.1, 0.5, 0.2]), np.array([0.5, 0.9])
-    assert unweighted(auc, real, fake) == pytest.approx(5.5 / 6)  # one tie
-    assert unweighted(accuracy, real, fake) == pytest.approx(4 / 5)  # 0.5 is called fake
-    assert unweighted(true_positive_rate, real, fake) == pytest.approx(1 / 2)  # above every real image
-
-
 def test_at_one_percent_one_photo_of_a_hundred_may_be_called_fake():
     real = np.linspace(0, 0.5, 100)
     real[0] = 0.99
@@ -158,7 +122,7 @@ def test_a_decision_needs_both_kinds(statistic, real, fake):
 
 
 def test_the_auc_of_a_constant_is_a_half_for_certain():
-    interval = bootstrap_auc(np.full(20, 0.5), np.full(20, 0.5))
+    interval = bootstrap_decision(auc, np.full(20, 0.5), np.full(20, 0.5))
     assert (interval.mean, interval.low, interval.high, interval.count) == (0.5, 0.5, 0.5, 40)
 
 
@@ -167,7 +131,7 @@ def test_the_interval_of_an_auc_is_that_of_a_plain_bootstrap():
     rng = np.random.default_rng(3)
     labels = np.repeat([0, 1], (60, 40))
     drawn = [roc_auc_score(labels, np.concatenate([rng.choice(real, 60), rng.choice(fake, 40)])) for _ in range(1500)]
-    ours = bootstrap_auc(real, fake, draws=4000)
+    ours = bootstrap_decision(auc, real, fake, draws=4000)
     assert (ours.low, ours.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.01)
 
 
@@ -175,42 +139,12 @@ def test_the_auc_over_generators_is_the_mean_of_theirs():
     real, fake = scores(30, 30)
     rows = np.stack([fake, fake - 0.3])
     rows[1, 10:] = np.nan
-    expected = np.mean([bootstrap_auc(real, fake).mean, bootstrap_auc(real, fake[:10] - 0.3).mean])
-    interval = bootstrap_auc(real, rows, paired=True)
+    expected = np.mean([bootstrap_decision(auc, real, fake).mean, bootstrap_decision(auc, real, fake[:10] - 0.3).mean])
+    interval = bootstrap_decision(auc, real, rows, paired=True)
     assert interval.mean == pytest.approx(expected) and interval.count == 70
     assert interval.low < interval.mean < interval.high
 
 
 def test_pairs_need_as_many_fakes_as_photos():
     with pytest.raises(ValueError, match="no pairs"):
-        bootstrap_auc(np.zeros(3), np.zeros(4), paired=True)
-
-
-@pytest.mark.parametrize("paired", [True, False])
-def test_the_difference_of_two_decisions_is_that_of_a_plain_bootstrap(paired):
-    (real_a, fake_a), (real_b, fake_b) = scores(40, 40), scores(40, 40, seed=1)
-    fake_b = fake_b - 0.2
-    rng = np.random.default_rng(3)
-    drawn = []
-    for _ in range(500):
-        real = rng.integers(0, 40, 40)
-        fake = real if paired else rng.integers(0, 40, 40)
-        sides = [
-            roc_auc_score(np.repeat([0, 1], 40), np.concatenate([r[real], f[fake]]))
-            for r, f in ((real_a, fake_a), (real_b, fake_b))
-        ]
-        drawn.append(sides[0] - sides[1])
-    ours = paired_decision_difference(auc, (real_a, fake_a), (real_b, fake_b), paired=paired, draws=4000)
-    assert ours.mean == pytest.approx(unweighted(auc, real_a, fake_a) - unweighted(auc, real_b, fake_b))
-    assert (ours.low, ours.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.03)
-    assert ours.count == 80
-
-
-def test_an_image_that_one_of_two_lacks_is_left_out_of_their_difference():
-    real, fake = scores(20, 20)
-    less = fake.copy()
-    less[3] = np.nan
-    found = paired_decision_difference(auc, (real, fake), (real, less))
-    assert (found.mean, found.low, found.high, found.count) == (0, 0, 0, 39)
-    with pytest.raises(ValueError, match="same images"):
-        paired_decision_difference(auc, (real, fake), (real, fake[:5]))
+        bootstrap_decision(auc, np.zeros(3), np.zeros(4), paired=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_true_mask
+from fakelocator_zoo.evaluation.evaluate import evaluate, evaluate_all
 from fakelocator_zoo.evaluation.predictors import constant, high_pass
-from fakelocator_zoo.evaluation.samples import read_pairs, read_whole
+from fakelocator_zoo.evaluation.samples import read_paired, read_whole
 from fakelocator_zoo.evaluation.tables import CLOSE, OPEN, cell, markdown_report, markdown_table, write_card
 
 
@@ -27,15 +27,20 @@ def test_a_name_cannot_break_a_table() -> None:
 
 
 def test_the_report_holds_every_predictor_overall_and_by_generator(pairs: Path) -> None:
-    data = read_pairs(pairs)
-    summaries = [each.summary() for each in (evaluate(high_pass, data), evaluate(constant, data))]
-    summaries.append(evaluate_true_mask(data).summary())
+    data = read_paired(pairs)
+    summaries = [each.summary() for each in evaluate_all([high_pass, constant], data, true_mask=True)]
     report = markdown_report("Pairs", summaries)
     assert report.startswith("### Pairs\n")
     assert "6 real photos" in report and "12 fakes by 2 generators" in report
     overall, decision = rows(report, "constant")
     assert overall[:4] == ["constant", "12", cell(summaries[1]["overall"]["coss"]), "0.000 [0.000, 0.000]"]
-    assert decision == ["constant", "12", *["0.500 [0.500, 0.500]"] * 2, "0.000 [0.000, 0.000]", "1.000 [1.000, 1.000]"]
+    assert decision == [
+        "constant",
+        "12",
+        *["0.500 [0.500, 0.500]"] * 2,
+        "0.000 [0.000, 0.000]",
+        *["1.000 [1.000, 1.000]"] * 2,
+    ]
     assert len(rows(report, "true mask")) == 1, "the truth decides nothing"
     assert [(row[1], row[2]) for row in rows(report, "left")] == [
         ("high-pass", "6"),

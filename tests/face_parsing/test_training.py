@@ -1,4 +1,4 @@
-"""Reading labels, drawing landmarks, augmentation, and a training run that is killed and goes on."""
+"""Reading labels, drawing landmarks, augmentation, a short training run, and intersection over union."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from fakelocator_zoo.data.landmarks import LANDMARK_PARTS, draw_parts, read_land
 from fakelocator_zoo.evaluation.face_parser import evaluate_face_parser
 from fakelocator_zoo.face_parsing import PARTS, FaceParser, load_face_parser
 from fakelocator_zoo.face_parsing.parser import PartMapping
-from fakelocator_zoo.face_parsing.parts import mirror_order
 from fakelocator_zoo.training.face_parser import (
     TrainingSettings,
     class_weights,
     parsing_loss,
     train_face_parser,
 )
-from fakelocator_zoo.training.face_parser_augmentation import augment, random_view
+from fakelocator_zoo.training.face_parser_augmentation import FaceAugmentation
 
 
 def made_up_faces(count: int = 8, side: int = 64) -> LabelledFaces:
@@ -109,27 +108,39 @@ def test_celebamask_folder_is_read_by_index(tmp_path: Path) -> None:
 
 def test_a_mirrored_view_keeps_the_persons_left_eye_left() -> None:
     faces = made_up_faces(32)
-    order = torch.tensor(mirror_order(PARTS))
-    generator = torch.Generator().manual_seed(3)
-    images, labels, inside = random_view(faces.images.float() / 255, faces.labels.long(), 64, 64, order, generator)
-    assert images.shape == (32, 3, 64, 64) and labels.shape == (32, 32, 32) and inside.shape == (32, 64, 64)
-    columns = torch.arange(32).float()
-    small = [i for i in range(32) if inside[i].all() and (labels[i] == 4).any() and (labels[i] == 5).any()]
-    assert len(small) >= 3
-    # in an unturned photo the person's left eye is on the right, in the mirrored one too
-    for i in small:
-        left, right = ((labels[i] == k).float().sum(0) @ columns / (labels[i] == k).sum() for k in (4, 5))
+    see = FaceAugmentation(PARTS, size=64, frame=64, strength=0.2).see
+    images, labels, outside = see(faces.images.float() / 255, faces.labels.long())
+    assert images.shape == (32, 3, 64, 64) and labels.shape == outside.shape == (32, 64, 64)
+    columns = torch.arange(64).float()
+    # In an unturned photo the person's left eye is on the right, in the mirrored one too.
+    for each in labels:
+        left, right = ((each == k).float().sum(0) @ columns / (each == k).sum() for k in (4, 5))
         assert left > right
+    assert (labels[outside] == 0).all()
 
 
-def test_augmented_batch_stays_in_range_and_repeats_by_seed() -> None:
+def test_the_photo_and_its_labels_move_together() -> None:
+    faces = made_up_faces(8)
+    images, labels, outside = FaceAugmentation(PARTS, 64, 64).see(faces.images.float() / 255, faces.labels.long())
+    skin = faces.images[0][:, faces.labels[0] == 1][:, 0].float() / 255
+    alike = (images - skin[:, None, None]).abs().amax(1) < 0.05
+    assert (alike == (labels == 1))[~outside].float().mean() > 0.95
+
+
+@pytest.mark.parametrize("scenery", [True, False])
+def test_an_augmented_batch_stays_in_range_and_repeats_by_seed(scenery: bool) -> None:
     faces = made_up_faces()
-    order, scenery = torch.tensor(mirror_order(PARTS)), read_scenery(side=32).float() / 255
+    scenes = read_scenery(side=32).float() / 255 if scenery else None
+    augment = FaceAugmentation(PARTS, size=48, frame=64, scenery=scenes)
     batch = (faces.images.float() / 255, faces.labels.long())
-    first, again = (augment(*batch, 64, 64, order, scenery, torch.Generator().manual_seed(5)) for _ in range(2))
-    assert first[0].shape == (8, 3, 64, 64) and first[1].shape == (8, 32, 32)
-    assert 0 <= float(first[0].min()) <= float(first[0].max()) <= 1
-    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
+    results = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        results.append(augment(*batch))
+    (images, labels), again = results
+    assert images.shape == (8, 3, 48, 48) and labels.shape == (8, 24, 24)
+    assert 0 <= float(images.min()) <= float(images.max()) <= 1
+    assert torch.equal(images, again[0]) and torch.equal(labels, again[1])
 
 
 def test_loss_falls_towards_zero_for_the_right_answer() -> None:
@@ -141,47 +152,25 @@ def test_loss_falls_towards_zero_for_the_right_answer() -> None:
     assert parsing_loss(right.roll(1, dims=1), labels, weight, 1.0, 0.0) > 1
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+def test_a_run_learns_saves_its_weights_and_repeats_by_seed(tmp_path: Path) -> None:
     faces = made_up_faces()
-    settings = TrainingSettings(epochs=3, batch_size=4, view=32, frame=64, full_view_share=0.34, learning_rate=1e-3)
+    settings = TrainingSettings(
+        epochs=12, batch_size=4, view=32, frame=64, full_view_share=0.34, learning_rate=1e-2, strength=0.2, ema=0.5
+    )
 
-    def fresh() -> FaceParser:
+    def run(folder: Path) -> FaceParser:
         torch.manual_seed(0)
-        return FaceParser(encoder_name="tu-test_resnet", side=64)
+        return train_face_parser(faces, folder, FaceParser(encoder_name="tu-test_resnet", side=64), settings)
 
-    train_face_parser(faces, tmp_path / "whole", fresh(), settings)
-    # stopped by hand after its second epoch: settings of two epochs would be another schedule
-    stopped = tmp_path / "stopped"
-
-    class StopError(Exception):
-        pass
-
-    from fakelocator_zoo.training import face_parser as training
-
-    keep, calls = training._checkpoint, []
-
-    def checkpoint(*arguments: object) -> None:
-        keep(*arguments)  # type: ignore[arg-type]
-        calls.append(1)
-        if len(calls) == 2:
-            raise StopError
-
-    training._checkpoint = checkpoint  # type: ignore[assignment]
-    try:
-        with pytest.raises(StopError):
-            train_face_parser(faces, stopped, fresh(), settings)
-    finally:
-        training._checkpoint = keep
-    train_face_parser(faces, stopped, fresh(), settings)
-    whole, again = load_face_parser(tmp_path / "whole"), load_face_parser(stopped)
+    trained = run(tmp_path / "a")
     images = torch.rand(1, 3, 64, 64)
-    assert torch.equal(whole(images), again(images))
-    epochs = [json.loads(line)["epoch"] for line in (stopped / "log.jsonl").read_text().splitlines()]
-    assert epochs == [1, 2, 3]
-    with pytest.raises(ValueError, match="other settings"):
-        train_face_parser(faces, stopped, fresh(), replace(settings, seed=1))
+    assert torch.equal(trained(images), load_face_parser(tmp_path / "a")(images))
+    assert torch.equal(trained(images), run(tmp_path / "b")(images))
+    log = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
+    assert [line["view"] for line in log] == [32] * 8 + [64] * 4
+    assert log[-1]["loss"] < 0.8 * log[0]["loss"]
     with pytest.raises(ValueError, match="do not fill one batch"):
-        train_face_parser(faces, tmp_path / "other", fresh(), replace(settings, batch_size=9))
+        train_face_parser(faces, tmp_path / "c", trained, replace(settings, batch_size=9))
 
 
 class Oracle(PartMapping):
