@@ -31,7 +31,7 @@ class Contender:
     name: str  #: in tables
     settings: Mapping[str, Any]  #: what its predictions depend on, as JSON has it
     load: Callable[[], Predictor]  #: raises Skipped where something is missing
-    threshold: float | None = None  #: from this fake probability on an image is called fake; None: it has none
+    decides: bool = True  #: whether it has a threshold from which on an image is called fake
 
 
 def model_names(options: Options) -> tuple[str, ...]:
@@ -50,21 +50,18 @@ def load_model(name: str, device: str = "cpu") -> FakeLocator:
 
 
 def models(options: Options) -> list[Contender]:
-    """The models of a run, each with its own threshold."""
+    """The models of a run."""
     found = []
     for name in model_names(options):
         model, shown = load_model(name, options.device), Path(name).name
-        predictor = ModelPredictor(model, shown)
-        found.append(
-            Contender(shown, model_identity(model), functools.partial(_given, predictor), float(model.threshold))
-        )
+        found.append(Contender(shown, model_identity(model), functools.partial(ModelPredictor, model, shown)))
     return found
 
 
 def trivial() -> list[Contender]:
     """Maps that need no model; every figure of a model stands beside theirs."""
     return [
-        Contender(each.name, {"trivial": each.name}, functools.partial(_given, each))
+        Contender(each.name, {"trivial": each.name}, functools.partial(_given, each), decides=False)
         for each in (*TRIVIAL_PREDICTORS, EMPTY)
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,10 @@ from benchmarks.harness.cells import Cell, files_digest, run_cells, skip_sentenc
 from benchmarks.harness.contenders import Contender, models, trivial
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Table
-from fakelocator_zoo.evaluation.evaluate import MAP_THRESHOLD, evaluate
+from fakelocator_zoo.evaluation.evaluate import evaluate
 from fakelocator_zoo.evaluation.results import Evaluation, ScoredFake, ScoredPhoto
 from fakelocator_zoo.evaluation.samples import EvaluationSet, Photos
-from fakelocator_zoo.evaluation.statistics import Interval, bootstrap_interval
+from fakelocator_zoo.evaluation.statistics import Interval
 from fakelocator_zoo.evaluation.tables import cell
 
 #: Figures of fakes; key of a metric -> column.
@@ -61,14 +61,14 @@ def evaluation_table(
     """
     contenders = contenders or [*models(options), *trivial()]
     found, notes = evaluate_sets(options, name, sets, contenders)
-    thresholds = {each.name: each.threshold for each in contenders}
+    decided = {each.name for each in contenders if each.decides}
     rows: list[Row] = [
-        (condition, predictor, *figures(evaluation, thresholds[predictor]))
+        (condition, predictor, *figures(evaluation, predictor in decided))
         for condition, predictors in found.items()
         for predictor, evaluation in predictors.items()
     ]
     columns = (heading, "predictor", *COLUMNS)
-    return Table(title, f"{text}\n\n{EXPLAINED}", columns, rows, _by_generator(found, thresholds), notes)
+    return Table(title, f"{text}\n\n{EXPLAINED}", columns, rows, _by_generator(found, decided), notes)
 
 
 def evaluate_sets(
@@ -99,36 +99,27 @@ def evaluate_sets(
             parts.setdefault((result["condition"], result["predictor"]), []).append(result)
     found: Found = {}
     for (condition, predictor), each in parts.items():
-        found.setdefault(condition, {})[predictor] = _joined(predictor, each)
+        found.setdefault(condition, {})[predictor] = _joined(each)
     failures = (sentence for result in results.values() for sentence in result.get("failures", ()))
     return found, [*skip_sentences(results), *dict.fromkeys(failures)]
 
 
-def figures(evaluation: Evaluation, threshold: float | None, generators: Sequence[str] | None = None) -> Row:
+def figures(evaluation: Evaluation, decides: bool, generators: Sequence[str] | None = None) -> Row:
     """The cells of :data:`COLUMNS`: means over the generators, with intervals.
 
     Args:
-        threshold: of the predictor; None shows dashes in place of shares called fake.
+        decides: whether the predictor has a threshold; without one there are dashes in place of shares called fake.
         generators: of the evaluation; None takes all.
     """
     chosen = evaluation.generators if generators is None else tuple(generators)
     fakes = tuple(fake for fake in evaluation.fakes if fake.generator in chosen)
     summary = replace(evaluation, generators=chosen, fakes=fakes).summary()
-    real = np.array([photo.fake_probability for photo in evaluation.photos])
+    called = summary["overall"]["called_fake"], summary["false_positive_rate"]
     return (
         str(len(fakes)),
         *(shown(summary["overall"][metric]) for metric in FIGURES),
-        called_fake(evaluation.values("fake_probability", chosen), threshold),
-        called_fake(real, threshold),
+        *(shown(figure) if decides else UNDEFINED for figure in called),
     )
-
-
-def called_fake(probabilities: np.ndarray, threshold: float | None) -> str:
-    """The share of images at or above ``threshold``; (N,), or (G, N) for the mean over G generators."""
-    if threshold is None or not probabilities.size:
-        return UNDEFINED
-    called = np.where(np.isnan(probabilities), np.nan, probabilities >= threshold)
-    return shown(bootstrap_interval(called))
 
 
 def shown(figure: Mapping[str, Any] | Interval) -> str:
@@ -137,39 +128,33 @@ def shown(figure: Mapping[str, Any] | Interval) -> str:
     return UNDEFINED if values["mean"] is None or np.isnan(values["mean"]) else cell(values)
 
 
-def _by_generator(found: Found, thresholds: Mapping[str, float | None]) -> dict[str, list[Row]]:
+def _by_generator(found: Found, decided: Collection[str]) -> dict[str, list[Row]]:
     details: dict[str, list[Row]] = {}
     for condition, predictors in found.items():
         for predictor, evaluation in predictors.items():
             if len(evaluation.generators) > 1:
                 for generator in evaluation.generators:
-                    row = (condition, predictor, *figures(evaluation, thresholds[predictor], [generator]))
+                    row = (condition, predictor, *figures(evaluation, predictor in decided, [generator]))
                     details.setdefault(generator, []).append(row)
     return details
 
 
 def _compute(condition: str, contender: Contender, data: EvaluationSet) -> dict[str, Any]:
-    evaluation = evaluate(contender.load(), data)
-    return {
-        "condition": condition,
-        "predictor": contender.name,
-        "paired": evaluation.paired,
-        "generators": list(evaluation.generators),
-        "fakes": [asdict(fake) for fake in evaluation.fakes],
-        "photos": [asdict(photo) for photo in evaluation.photos],
-        "failures": list(evaluation.failures),
-    }
+    return {"condition": condition, **asdict(evaluate(contender.load(), data))}
 
 
-def _joined(predictor: str, parts: Sequence[Mapping[str, Any]]) -> Evaluation:
+def _joined(parts: Sequence[Mapping[str, Any]]) -> Evaluation:
+    first = parts[0]
     return Evaluation(
-        predictor,
-        MAP_THRESHOLD,
-        all(part["paired"] for part in parts),
+        first["predictor"],
+        first["threshold"],
+        first["paired"],
         tuple(name for part in parts for name in part["generators"]),
         tuple(ScoredFake(**row) for part in parts for row in part["fakes"]),
         tuple(ScoredPhoto(**row) for part in parts for row in part["photos"]),
         tuple(dict.fromkeys(sentence for part in parts for sentence in part["failures"])),
+        first["decision_threshold"],
+        {name: value for part in parts for name, value in part["pooled_pixel_auc"].items()},
     )
 
 

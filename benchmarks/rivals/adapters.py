@@ -59,6 +59,8 @@ def as_prediction(outputs: Any, images: Tensor, name: str) -> Prediction:
 class CallablePredictor:
     """A function of images (B, 3, H, W) in [0, 1] that returns what :func:`as_prediction` takes."""
 
+    threshold = 0.5
+
     def __init__(self, name: str, function: Callable[[Tensor], Any]) -> None:
         self.name, self.function = name, function
 
@@ -85,6 +87,8 @@ class OnnxPredictor:
         FileNotFoundError: where there is no such file.
         ValueError: where ONNX Runtime cannot read it, or its input is of another kind.
     """
+
+    threshold = 0.5
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         if not path.is_file():

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from fakelocator_zoo.clustering.features import encode_photos
 
 from benchmarks.harness.cells import Cell, files_digest, run_cells, skip_sentences
 from benchmarks.harness.contenders import Contender, load_model, model_names, models
@@ -18,10 +19,10 @@ from benchmarks.harness.evaluations import UNDEFINED, shown
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
 from fakelocator_zoo.clustering import NotSeparableWarning, single_sample_protocol
-from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_pairs, read_whole
+from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_paired, read_whole
 from fakelocator_zoo.evaluation.statistics import proportion_interval
-from fakelocator_zoo.images.files import read_image
-from fakelocator_zoo.inference.features import centre_crop, extract_features
+from fakelocator_zoo.images import read_image
+from fakelocator_zoo.inference.features import centre_crop
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 CROP = 512
@@ -72,7 +73,7 @@ def run(options: Options) -> Table:
 
 def held_out(options: Options) -> Iterator[HeldOut]:
     """The generators of ``pairs/``, ``whole/`` and each set of ``attributes/``, whose edits count as one."""
-    readers = {"pairs": read_pairs, "whole": read_whole, "attributes": None}
+    readers = {"pairs": read_paired, "whole": read_whole, "attributes": None}
     for kind, read in readers.items():
         try:
             folder = options.folder(kind)
@@ -94,10 +95,10 @@ def _fakes(data: EvaluationSet) -> tuple[Path, ...]:
 
 def _measure(contender: Contender, name: str, test: HeldOut, draws: int, options: Options) -> dict[str, Any]:
     model = load_model(name, options.device)
-    features = extract_features(model, [*test.real, *test.fake], crop=CROP, device=options.device)
-    paths = [(*test.real, *test.fake)[row] for row in features.rows]
-    labels = np.array([int(row >= len(test.real)) for row in features.rows])
-    scores = np.array([_fake_probability(model, path, options.device) for path in paths])
+    features = encode_photos(model, [*test.real, *test.fake], crop=CROP)
+    fakes = set(test.fake)
+    labels = np.array([int(path in fakes) for path in features.paths])
+    scores = np.array([_fake_probability(model, path, options.device) for path in features.paths])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotSeparableWarning)  # the table says it
         result = single_sample_protocol(features.values, labels, draws, random_state=options.seed)
@@ -106,7 +107,7 @@ def _measure(contender: Contender, name: str, test: HeldOut, draws: int, options
         "test": test.name,
         "real": int((labels == 0).sum()),
         "fake": int(labels.sum()),
-        "right": int(((scores >= contender.threshold) == labels).sum()),
+        "right": int(((scores >= model.threshold) == labels).sum()),
         "mean": result.mean,
         "std": result.std,
         "reason": "" if result.clusters.separable_ else str(result.clusters.reason_),

@@ -12,14 +12,13 @@ from PIL import Image
 from scipy.ndimage import median_filter
 
 from benchmarks.harness.contenders import Contender, models
-from benchmarks.harness.evaluations import UNDEFINED, called_fake, evaluate_sets, shown
+from benchmarks.harness.evaluations import UNDEFINED, evaluate_sets, shown
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
-from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.evaluation.results import Evaluation
-from fakelocator_zoo.evaluation.samples import EvaluationSet, Sample, SampleFiles, Samples, read_pairs, read_photos
-from fakelocator_zoo.evaluation.statistics import bootstrap_interval, proportion_interval
-from fakelocator_zoo.images.files import read_image
+from fakelocator_zoo.evaluation.samples import EvaluationSet, FakeFiles, Fakes, LabelledFake, read_paired, read_photos
+from fakelocator_zoo.evaluation.statistics import proportion_interval
+from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.transforms.degradations import Degradation, blur, downscale, jpeg, noise
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
@@ -80,14 +79,14 @@ CONTROLS: dict[str, Control] = {
 }
 
 
-class ControlSamples(Samples):
+class ControlFakes(Fakes):
     """Photos of which a region was changed, blended in by its mask."""
 
-    def __init__(self, files: Sequence[SampleFiles], control: Control) -> None:
+    def __init__(self, files: Sequence[FakeFiles], control: Control) -> None:
         super().__init__(files)
         self.control = control
 
-    def __getitem__(self, index: int) -> Sample:  # type: ignore[override]
+    def __getitem__(self, index: int) -> LabelledFake:  # type: ignore[override]
         sample = super().__getitem__(index)
         following = self.files[(index + 1) % len(self.files)].real
         assert sample.real is not None and sample.mask is not None and following is not None
@@ -96,7 +95,7 @@ class ControlSamples(Samples):
         made = blended.round().clip(0, 255).astype(np.uint8)
         if self.control.everywhere is not None:
             made = self.control.everywhere(made)
-        return Sample(sample.name, sample.real, made, fakeness_map(sample.real, made), sample.mask)
+        return LabelledFake(sample.name, sample.real, made, fakeness_map(sample.real, made), sample.mask)
 
 
 def run(options: Options) -> Table:
@@ -152,11 +151,11 @@ def changed_regions(options: Options) -> dict[str, EvaluationSet]:
         options.folder("pairs/mask")
     except Skipped:
         return {}
-    data = read_pairs(options.folder("pairs"), limit=options.limit)
+    data = read_paired(options.folder("pairs"), limit=options.limit)
     files = next(iter(data.generators.values())).files
     nothing = type(data.photos)({})
     return {
-        name: EvaluationSet(nothing, {name: ControlSamples(files, control)}, paired=True)
+        name: EvaluationSet(nothing, {name: ControlFakes(files, control)}, paired=True)
         for name, control in CONTROLS.items()
     }
 
@@ -176,24 +175,24 @@ def _photo_rows(
             if evaluation is None:
                 continue
             scores = np.array([photo.fake_probability for photo in evaluation.photos])
-            pooled.append(scores)
+            called = scores >= evaluation.decision_threshold
+            pooled.append(called)
             if at == side:
-                rows.append((f"real photos: {source}", contender.name, f"{side} px", *_alarms(scores, contender)))
+                rows.append((f"real photos: {source}", contender.name, f"{side} px", *_share(called)))
         if pooled:
-            alarms = _alarms(np.concatenate(pooled), contender)
+            alarms = _share(np.concatenate(pooled))
             rows.append((f"real photos: {EVERY}", contender.name, f"{side} px", *alarms))
     return rows
 
 
-def _alarms(scores: np.ndarray, contender: Contender) -> tuple[str, str, str]:
-    called = int((scores >= (contender.threshold or 1)).sum())
-    return str(len(scores)), UNDEFINED, shown(proportion_interval(called, len(scores)))
+def _share(called: np.ndarray) -> tuple[str, str, str]:
+    return str(len(called)), UNDEFINED, shown(proportion_interval(int(called.sum()), len(called)))
 
 
 def _region_row(name: str, contender: Contender, evaluation: Evaluation) -> Row:
-    marked = bootstrap_interval(evaluation.values("pixel_auc"))
-    called = called_fake(evaluation.values("fake_probability"), contender.threshold)
-    return f"changed region: {name}", contender.name, "as it is", str(len(evaluation.fakes)), shown(marked), called
+    overall = evaluation.summary()["overall"]
+    shares = shown(overall["pixel_auc"]), shown(overall["called_fake"])
+    return f"changed region: {name}", contender.name, "as it is", str(len(evaluation.fakes)), *shares
 
 
 def _longest_side(path: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.harness.evaluations import evaluation_table
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Table
-from fakelocator_zoo.evaluation.samples import read_pairs
+from fakelocator_zoo.evaluation.samples import read_paired
 from fakelocator_zoo.transforms.degradations import Degradation, degradation
 
 AS_THEY_ARE = "as they are"
@@ -30,7 +30,7 @@ def run(options: Options) -> Table:
     """A row for each kind of masks, degradation and predictor."""
     folder = options.folder("pairs")
     sets = {
-        f"{masks}, {name}": read_pairs(folder, off_centre=seed, limit=options.limit, degrade=degrade)
+        f"{masks}, {name}": read_paired(folder, off_centre=seed, limit=options.limit, degrade=degrade)
         for masks, seed in MASKS.items()
         for name, degrade in DEGRADATIONS.items()
     }

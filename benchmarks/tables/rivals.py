@@ -15,7 +15,7 @@ from benchmarks.harness.table import Skipped, Table
 from benchmarks.harness.training import base_recipe, fit, kept_weights, training_batches
 from benchmarks.rivals.networks import AttentionMapRegressor, GradCamClassifier, Rival, UnetDice
 from fakelocator_zoo.evaluation.predictors import ModelPredictor, Predictor
-from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_pairs, read_whole
+from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_paired, read_whole
 from fakelocator_zoo.training.recipe import parse_recipe
 from fakelocator_zoo.transforms.degradations import degradation
 
@@ -25,13 +25,11 @@ TRAINED: dict[str, Callable[[str], Rival]] = {
     "FFD-style map": AttentionMapRegressor,
     "classifier with Grad-CAM": GradCamClassifier,
 }
-#: From this probability on a rival calls an image fake; it has no threshold of its own.
-THRESHOLD = 0.5
 TEXT = (
     "*smp.Unet*, the *FFD-style map* (Dang et al., CVPR 2020) and the *classifier with Grad-CAM* have the first "
     "model's encoder at full depth, read RGB and are trained here: {steps} steps on the batches that the recipe "
-    "makes for a FakeLocator, from random weights. Detectors from outside are as published. All see the same images. Rivals call "
-    f"fake from a probability of {THRESHOLD} on."
+    "makes for a FakeLocator, from random weights. Detectors from outside are as published. All see the same "
+    "images. Rivals call fake from a probability of .5 on."
 )
 
 
@@ -55,8 +53,8 @@ def evaluation_sets(options: Options) -> dict[str, EvaluationSet]:
     """
     jpeg = degradation("jpeg", 75)
     readers: dict[str, Callable[[], EvaluationSet]] = {
-        "pairs": lambda: read_pairs(options.folder("pairs"), limit=options.limit),
-        "pairs, JPEG 75": lambda: read_pairs(options.folder("pairs"), limit=options.limit, degrade=jpeg),
+        "pairs": lambda: read_paired(options.folder("pairs"), limit=options.limit),
+        "pairs, JPEG 75": lambda: read_paired(options.folder("pairs"), limit=options.limit, degrade=jpeg),
         "attributes": lambda: read_edits(options.folder("attributes/attgan128"), limit=options.limit),
         "whole": lambda: read_whole(options.folder("whole"), limit=options.limit),
     }
@@ -87,4 +85,4 @@ def trained(name: str, encoder: str, recipe: dict[str, Any], options: Options) -
         key = "".join(letter if letter.isalnum() else "-" for letter in name)
         return ModelPredictor(kept_weights(network, options, key, settings, train), name)  # type: ignore[arg-type]
 
-    return Contender(name, settings, load, THRESHOLD)
+    return Contender(name, settings, load)

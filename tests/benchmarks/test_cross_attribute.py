@@ -6,11 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-
-from benchmarks.harness import cross_attribute
-from benchmarks.harness.cells import Skipped, run_cells
-from benchmarks.harness.options import BenchOptions
 from benchmarks.harness.part_fakes import MANIPULATED, PartFaces, faces_with_part, paint_part, part_masks
 from benchmarks.harness.part_models import OTHERS, by_person, score_model
 from benchmarks.harness.part_summary import OFF_DIAGONAL
@@ -26,6 +21,11 @@ from benchmarks.harness.part_tests import (
     times_attention,
 )
 from benchmarks.harness.part_training import FACE, NONE, PART, train_on_part
+from PIL import Image
+
+from benchmarks.harness import cross_attribute
+from benchmarks.harness.cells import Skipped, run_cells
+from benchmarks.harness.options import BenchOptions
 from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.evaluation.metrics import pixel_auc
 from fakelocator_zoo.face_parsing import FaceParser

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.harness.adapters import CallablePredictor, OnnxPredictor, as_prediction, load_function
 from torch import Tensor, nn
 
-from benchmarks.harness.adapters import CallablePredictor, OnnxPredictor, as_prediction, load_function
 from benchmarks.harness.cells import Skipped
 
 IMAGES = torch.rand(2, 3, 12, 16)
