@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 import yaml
-from fakelocator_zoo.training.crops import TrainingCrops, read_pairs, read_photos
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -21,6 +20,7 @@ from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.model_files import compact, read_tensors, write_folder
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.crops import TrainingCrops, read_pairs, read_photos
 from fakelocator_zoo.training.losses import fakelocator_losses
 from fakelocator_zoo.training.recipe import LossRecipe, Recipe, parse_recipe
 from fakelocator_zoo.training.run import train

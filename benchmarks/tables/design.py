@@ -50,9 +50,9 @@ FIGURES = {"pixel_auc": "pixel AUC", "image_auc": "image AUC", "coss": "COSS", "
 TEXT = (
     "Trainings of {steps} steps by the recipe of the default model; the *reference* is that recipe, and each row "
     "changes one thing. Attention takes the bundled face parser. Scored on the recipe's validation generators and "
-    "photos, as they are and after JPEG: no test set is looked at. Mean and, behind ±, half the difference of "
-    "the two seeds; Δ is the difference from the reference, which means nothing where it is below the reference's own ±. Minutes are of "
-    "one training on {threads} thread(s). A short training ranks what learns fast, not what ends best."
+    "photos, as they are and after JPEG: no test set is looked at. Mean and, behind ±, half the difference of the two "
+    "seeds. Δ is the difference from the reference; one below the reference's own ± means nothing. Minutes are of one "
+    "training on {threads} thread(s). A short training ranks what learns fast, not what ends best."
 )
 
 

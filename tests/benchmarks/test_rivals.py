@@ -1,4 +1,4 @@
-"""Outside systems: ONNX files of several kinds, Python functions, and what is wrong with either."""
+"""Rivals: networks trained here, ONNX files, Python functions, and what is wrong with either."""
 
 from __future__ import annotations
 
@@ -166,3 +166,56 @@ def test_without_onnx_runtime_the_rival_is_skipped(fixed_size, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(Skipped, match=r"pip install 'fakelocator-zoo\[bench\]'"):
         OnnxPredictor(fixed_size)
+
+
+# Networks that are trained here
+
+NETWORKS = pytest.mark.parametrize("kind", [UnetDice, AttentionMapRegressor, GradCamClassifier])
+
+
+def batch(known: float = 1.0) -> TrainingBatch:
+    """Four photos and four fakes, whose left half is brighter."""
+    torch.manual_seed(0)
+    images = torch.rand(8, 3, 64, 64) / 2
+    mask = torch.zeros(8, 1, 64, 64)
+    mask[4:, :, :, :32] = 1
+    label = torch.tensor([0] * 4 + [1] * 4)
+    return TrainingBatch(images + 0.4 * mask, 0.4 * mask, mask, torch.full((8, 1, 1, 1), known), label, None)
+
+
+@NETWORKS
+@pytest.mark.parametrize("size", [(64, 64), (50, 71), (20, 33)])
+def test_maps_have_the_size_of_the_image_and_lie_in_unit_range(kind, size):
+    output = kind(ENCODER).eval()(torch.rand(2, 3, *size))
+    assert output.fakeness_map.shape == (2, 1, *size) and output.logits.shape == (2, 2)
+    assert output.fakeness_map.min() >= 0 and output.fakeness_map.max() <= 1
+
+
+@NETWORKS
+def test_the_loss_of_one_batch_falls(kind):
+    torch.manual_seed(0)
+    network: Rival = kind(ENCODER).train()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    losses = []
+    for _ in range(12):
+        loss = network.loss(batch())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_images_whose_map_is_unknown_teach_the_decision_alone():
+    network = AttentionMapRegressor(ENCODER).eval()
+    unknown = batch(known=0.0)
+    changed = unknown._replace(mask=1 - unknown.mask)
+    assert float(network.loss(unknown)) == float(network.loss(changed))
+
+
+@pytest.mark.parametrize("name", ["tiny_ladeda", "photoholmes_method", "transformers_classifier"])
+def test_documented_rivals_are_skipped_where_they_are_not_installed(name, monkeypatch):
+    for variable in ("TINY_LADEDA", "HF_CLASSIFIER"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(Skipped):
+        load_function(f"{Path(__file__).parents[2] / 'benchmarks/rivals' / name}.py:predict")
