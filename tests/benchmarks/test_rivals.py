@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks.harness.adapters import CallablePredictor, OnnxPredictor, as_prediction, load_function
 from torch import Tensor, nn
 
-from benchmarks.harness.cells import Skipped
+from benchmarks.harness.table import Skipped
+from benchmarks.rivals.adapters import CallablePredictor, OnnxPredictor, as_prediction, load_function
+from benchmarks.rivals.networks import AttentionMapRegressor, GradCamClassifier, Rival, UnetDice
+from fakelocator_zoo.training.task import TrainingBatch
+from tests.benchmarks.conftest import ENCODER
 
 IMAGES = torch.rand(2, 3, 12, 16)
 
