@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.harness.table import Skipped, check_names, list_tables, table_function
+from fakelocator_zoo.cli.memory import keep_freed_memory
 
 TABLES = list_tables()
 HELP = "Measure models: one Markdown and one JSON file a table. The same command goes on where it was killed.\n\n\b\n"
@@ -79,4 +80,5 @@ def main(
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     app()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 import yaml
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -18,7 +20,6 @@ from benchmarks.harness.options import Options
 from benchmarks.harness.table import Skipped
 from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.generators.network import Generator
-from fakelocator_zoo.model_files import compact, read_tensors, write_folder
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.crops import TrainingCrops, read_pairs, read_photos
 from fakelocator_zoo.training.losses import fakelocator_losses
@@ -155,12 +156,15 @@ def fit(network: nn.Module, loss: Callable[[int], Tensor], steps: int, learning_
 def kept_weights(network: N, options: Options, name: str, settings: Mapping[str, Any], train: Callable[[], None]) -> N:
     """``network`` in eval mode with the weights that an earlier run kept for these settings, else trained and kept."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-    folder = options.out / "weights" / f"{name}.{digest}"
-    if folder.is_dir():
-        network.load_state_dict(read_tensors(folder))
+    path = options.out / "weights" / f"{name}.{digest}.safetensors"
+    if path.is_file():
+        load_model(network, path)
     else:
         train()
-        write_folder(folder, compact(network.state_dict(), None), {})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        save_model(network, unfinished)
+        unfinished.replace(path)
     return network.eval()
 
 
