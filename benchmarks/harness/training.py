@@ -34,10 +34,10 @@ HUB_CONFIGS = Path(__file__).parents[2] / "hub_configs"
 
 
 def base_recipe(options: Options) -> dict[str, Any]:
-    """The recipe of the run, or the default model's, with the run's steps.
+    """The recipe of the run, or the default model's, with the run's steps, seed and bank.
 
     Raises:
-        Skipped: where there is none, or no ``--data``.
+        Skipped: where there is none, or no ``--data`` or ``--bank``.
     """
     path = options.recipe or HUB_CONFIGS / DEFAULT_MODEL / "recipe.yaml"
     if not path.is_file():
@@ -45,7 +45,8 @@ def base_recipe(options: Options) -> dict[str, Any]:
     if options.data is None:
         raise Skipped("it trains on the folders that its recipe names: give --data the folder that holds them")
     recipe: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return merged(recipe, {"optimisation": {"steps": options.steps}, "seed": options.seed})
+    bank = [path.stem for path in bank_paths(options)]
+    return merged(recipe, {"optimisation": {"steps": options.steps}, "fakes": {"bank": bank}, "seed": options.seed})
 
 
 def merged(recipe: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

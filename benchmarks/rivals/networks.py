@@ -27,6 +27,11 @@ class RivalOutput(NamedTuple):
     fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1]
     logits: Tensor  #: (B, 2): real, fake
 
+    @property
+    def fake_probability(self) -> Tensor:
+        """(B,) in [0, 1]."""
+        return self.logits.softmax(dim=1)[:, 1]
+
 
 class Rival(nn.Module, ABC):
     """A network with the loss that its authors train it with.

@@ -16,7 +16,15 @@ from benchmarks.harness.evaluations import UNDEFINED, evaluate_sets, shown
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
 from fakelocator_zoo.evaluation.results import Evaluation
-from fakelocator_zoo.evaluation.samples import EvaluationSet, FakeFiles, Fakes, LabelledFake, read_paired, read_photos
+from fakelocator_zoo.evaluation.samples import (
+    EvaluationSet,
+    FakeFiles,
+    Fakes,
+    LabelledFake,
+    Photos,
+    read_paired,
+    read_photos,
+)
 from fakelocator_zoo.evaluation.statistics import proportion_interval
 from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.transforms.degradations import Degradation, blur, downscale, jpeg, noise
@@ -139,7 +147,7 @@ def photo_sets(options: Options) -> dict[tuple[str, int], EvaluationSet]:
             for before, side in zip((0, *SIDES), SIDES, strict=False):
                 if largest > before:
                     reduce = partial(_reduced, side=side)
-                    name = source.relative_to(options.data or source).as_posix()
+                    name = f"{folder}/{source.relative_to(below).as_posix()}".removesuffix("/.")
                     chosen = read_photos([source], limit=options.limit, degrade=reduce)
                     found[name, side] = EvaluationSet(chosen, {}, paired=False)
     return found
@@ -153,9 +161,8 @@ def changed_regions(options: Options) -> dict[str, EvaluationSet]:
         return {}
     data = read_paired(options.folder("pairs"), limit=options.limit)
     files = next(iter(data.generators.values())).files
-    nothing = type(data.photos)({})
     return {
-        name: EvaluationSet(nothing, {name: ControlFakes(files, control)}, paired=True)
+        name: EvaluationSet(Photos({}), {name: ControlFakes(files, control)}, paired=True)
         for name, control in CONTROLS.items()
     }
 

@@ -87,7 +87,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "recipe.yaml"
     path.write_text(
         f"""
-model: {{encoder_name: {ENCODER}, decoder_channels: [8, 8, 8], texture_channels: null, map_window: 0}}
+model: {{encoder_name: {ENCODER}, decoder_channels: [8, 8, 8]}}
 data:
   photos: {{photos/camera: 1.0}}
   pairs:
@@ -96,7 +96,6 @@ data:
   whole: {{flat: whole/fake/flat}}
   size: 32
 validation: {{generators: [dark], photos: [photos/camera/anna*], every: 2, images: 2, side: 64}}
-fakes: {{bank: [nearest-l1, transposed-l1]}}
 optimisation: {{steps: 2, batch_size: 4}}
 """
     )
