@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,13 +62,17 @@ def evaluation_table(
     contenders = contenders or [*models(options), *trivial()]
     found, notes = evaluate_sets(options, name, sets, contenders)
     decided = {each.name for each in contenders if each.decides}
-    rows: list[Row] = [
-        (condition, predictor, *figures(evaluation, predictor in decided))
-        for condition, predictors in found.items()
-        for predictor, evaluation in predictors.items()
-    ]
-    columns = (heading, "predictor", *COLUMNS)
-    return Table(title, f"{text}\n\n{EXPLAINED}", columns, rows, _by_generator(found, decided), notes)
+    rows: list[Row] = []
+    details: dict[str, list[Row]] = {}
+    for condition, predictors in found.items():
+        for predictor, evaluation in predictors.items():
+            summary = evaluation.summary()
+            rows.append((condition, predictor, *figures(summary, predictor in decided)))
+            if len(evaluation.generators) > 1:
+                for generator in evaluation.generators:
+                    row = (condition, predictor, *figures(summary, predictor in decided, generator))
+                    details.setdefault(generator, []).append(row)
+    return Table(title, f"{text}\n\n{EXPLAINED}", (heading, "predictor", *COLUMNS), rows, details, notes)
 
 
 def evaluate_sets(
@@ -104,21 +108,19 @@ def evaluate_sets(
     return found, [*skip_sentences(results), *dict.fromkeys(failures)]
 
 
-def figures(evaluation: Evaluation, decides: bool, generators: Sequence[str] | None = None) -> Row:
-    """The cells of :data:`COLUMNS`: means over the generators, with intervals.
+def figures(summary: Mapping[str, Any], decides: bool, generator: str | None = None) -> Row:
+    """The cells of :data:`COLUMNS`, with intervals.
 
     Args:
+        summary: of :meth:`Evaluation.summary`.
         decides: whether the predictor has a threshold; without one there are dashes in place of shares called fake.
-        generators: of the evaluation; None takes all.
+        generator: None takes the means over the generators.
     """
-    chosen = evaluation.generators if generators is None else tuple(generators)
-    fakes = tuple(fake for fake in evaluation.fakes if fake.generator in chosen)
-    summary = replace(evaluation, generators=chosen, fakes=fakes).summary()
-    called = summary["overall"]["called_fake"], summary["false_positive_rate"]
+    found = summary["overall"] if generator is None else summary["generators"][generator]
     return (
-        str(len(fakes)),
-        *(shown(summary["overall"][metric]) for metric in FIGURES),
-        *(shown(figure) if decides else UNDEFINED for figure in called),
+        str(summary["fakes"] if generator is None else found["fakes"]),
+        *(shown(found[metric]) for metric in FIGURES),
+        *(shown(each) if decides else UNDEFINED for each in (found["called_fake"], summary["false_positive_rate"])),
     )
 
 
@@ -126,17 +128,6 @@ def shown(figure: Mapping[str, Any] | Interval) -> str:
     """A figure with its interval as "0.920 [0.901, 0.938]"; a dash where it is undefined."""
     values = asdict(figure) if isinstance(figure, Interval) else figure
     return UNDEFINED if values["mean"] is None or np.isnan(values["mean"]) else cell(values)
-
-
-def _by_generator(found: Found, decided: Collection[str]) -> dict[str, list[Row]]:
-    details: dict[str, list[Row]] = {}
-    for condition, predictors in found.items():
-        for predictor, evaluation in predictors.items():
-            if len(evaluation.generators) > 1:
-                for generator in evaluation.generators:
-                    row = (condition, predictor, *figures(evaluation, predictor in decided, [generator]))
-                    details.setdefault(generator, []).append(row)
-    return details
 
 
 def _compute(condition: str, contender: Contender, data: EvaluationSet) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from benchmarks.harness.cells import files_digest
 from benchmarks.harness.contenders import Contender, load_model, model_names, models, outside, trivial
 from benchmarks.harness.evaluations import evaluation_table
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Skipped, Table
-from benchmarks.harness.training import base_recipe, fit, kept_weights, training_batches
+from benchmarks.harness.training import bank_paths, base_recipe, fit, kept_weights, training_batches
 from benchmarks.rivals.networks import AttentionMapRegressor, GradCamClassifier, Rival, UnetDice
 from fakelocator_zoo.evaluation.predictors import ModelPredictor, Predictor
 from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_paired, read_whole
@@ -71,7 +72,8 @@ def evaluation_sets(options: Options) -> dict[str, EvaluationSet]:
 
 def trained(name: str, encoder: str, recipe: dict[str, Any], options: Options) -> Contender:
     """A network that is trained when its first cell is computed."""
-    settings = {"network": name, "encoder": encoder, "recipe": recipe, "device": options.device}
+    bank = files_digest(bank_paths(options))
+    settings = {"network": name, "encoder": encoder, "recipe": recipe, "bank": bank, "device": options.device}
 
     @functools.cache
     def load() -> Predictor:
