@@ -1,1 +1,1 @@
-"""The benchmark harness, run from a checkout: ``python -m benchmarks TABLE...``."""
+"""The benchmark, run from a checkout: ``python -m benchmarks TABLE...``."""

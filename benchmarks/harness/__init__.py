@@ -1,1 +1,1 @@
-"""The benchmark harness: one module a table, cells that are computed once, one report."""
+"""What all tables share: options, resumable cells, predictors, short trainings, reports."""

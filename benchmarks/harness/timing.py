@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-#: Side of the square matrices whose product shows what the threads can reach.
-MATRIX = 1536
-MATRIX_GFLOP = 2 * MATRIX**3 / 1e9
-WARM_UP = 3
-
-
-@contextmanager
-def torch_threads(threads: int) -> Iterator[None]:
-    """While inside, torch computes on so many threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def matrix_product(device: str = "cpu") -> Callable[[], Tensor]:
-    """One large product, to be timed beside the networks."""
-    a, b = torch.rand(2, MATRIX, MATRIX, device=device)
-    return lambda: a @ b
+#: Rounds before those that are counted, and rounds that are run whatever the budget.
+WARM_UP, LEAST = 2, 3
 
 
 @torch.inference_mode()
 def interleaved_seconds(
     actions: Mapping[str, Callable[[], object]], *, budget: float, rounds: int = 40, device: str = "cpu"
 ) -> dict[str, list[float]]:
-    """Seconds of each action in each round, after three rounds that are not counted.
+    """Seconds of each action in each round.
 
     Args:
-        budget: no round starts after so many seconds, but three are always run.
+        budget: no round starts after so many seconds, but :data:`LEAST` are always run.
         rounds: at most.
     """
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     begin = time.perf_counter()
     for turn in range(-WARM_UP, rounds):
-        if turn >= 3 and time.perf_counter() - begin > budget:
+        if turn >= LEAST and time.perf_counter() - begin > budget:
             break
         for name, action in actions.items():
             _synchronise(device)
@@ -67,7 +47,7 @@ def count_gflop(network: nn.Module, images: Tensor) -> float:
     return counter.get_total_flops() / 1e9
 
 
-def quartiles(values: list[float], digits: int) -> str:
+def quartiles(values: Sequence[float], digits: int) -> str:
     """The median with its quartiles, as "23.1 [22.8, 23.9]"."""
     low, middle, high = np.percentile(values, [25, 50, 75])
     return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

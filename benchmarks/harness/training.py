@@ -1,164 +1,175 @@
-"""Short trainings for tables that compare networks: the same photos, batches and steps for each of them."""
+"""Trainings of tables. All that the benchmark takes from ``fakelocator_zoo.training`` is taken here."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from filelock import FileLock
-from torch import nn
+import yaml
+from safetensors.torch import load_model, save_model
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from benchmarks.harness.cells import files_digest
-from benchmarks.harness.options import BenchOptions
-from fakelocator_zoo.data.photos import PhotoCrops
-from fakelocator_zoo.generators.bank import endless_batches, load_generator, train_bank
+from benchmarks.harness.options import Options
+from benchmarks.harness.table import Skipped
+from fakelocator_zoo.generators.bank import load_generator
 from fakelocator_zoo.generators.network import Generator
-from fakelocator_zoo.model_files import compact, read_tensors, write_folder
-from fakelocator_zoo.training.recipe import DataRecipe, LossRecipe, OptimisationRecipe, Recipe
+from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.crops import TrainingCrops, read_pairs, read_photos
+from fakelocator_zoo.training.losses import fakelocator_losses
+from fakelocator_zoo.training.recipe import LossRecipe, Recipe, parse_recipe
+from fakelocator_zoo.training.run import train
 from fakelocator_zoo.training.task import FakeLocatorTask, TrainingBatch
+from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 
 N = TypeVar("N", bound=nn.Module)
-
-#: One or two generators of each upsampling kind: what a short training needs, in short time.
-BANK_NAMES = ("transposed-l2", "nearest-l1", "nearest-l2", "pixel_shuffle-l1", "transposed3-l1", "bilinear-l2")
-BANK_STEPS = 300
+VALIDATION_FIGURES = ("pixel_auc", "image_auc", "coss", "level")
+HUB_CONFIGS = Path(__file__).parents[2] / "hub_configs"
 
 
-def short_recipe(options: BenchOptions) -> Recipe:
-    """What all short trainings share; ``dataclasses.replace`` makes the variants of a table."""
-    return Recipe(
-        data=DataRecipe(photos=("",), size=options.size),
-        loss=LossRecipe(kind="l2", map_scale=10.0, classification_weight=0.5),
-        optimisation=OptimisationRecipe(steps=options.steps, batch_size=8),
-        seed=options.seed,
-    )
-
-
-def training_generators(options: BenchOptions) -> list[Generator]:
-    """The generators that make training fakes: those in ``options.bank``, else a small bank, trained into ``out``.
+def base_recipe(options: Options) -> dict[str, Any]:
+    """The recipe of the run, or the default model's, with the run's steps, seed and bank.
 
     Raises:
-        FileNotFoundError: where the bank or the photos are not there.
+        Skipped: where there is none, or no ``--data`` or ``--bank``.
     """
-    if options.bank is not None:
-        return [load_generator(path, options.device) for path in _bank_files(options.bank)]
-    photos = training_photos(options)[0]
-    settings = _bank_settings(options)
-    options.out.mkdir(parents=True, exist_ok=True)
-    # Generators of other settings may lie beside them.
-    folder = options.out / "bank" / _digest({**settings, "photos": files_digest(photos)})
-    with FileLock(options.out / "bank.lock"):  # tables that are computed at once share it
-        return list(train_bank(photos, folder, device=options.device, **settings).values())
+    path = options.recipe or HUB_CONFIGS / DEFAULT_MODEL / "recipe.yaml"
+    if not path.is_file():
+        raise Skipped(f"it trains by a recipe and {path} does not exist: give --recipe")
+    if options.data is None:
+        raise Skipped("it trains on the folders that its recipe names: give --data the folder that holds them")
+    recipe: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    bank = [path.stem for path in bank_paths(options)]
+    return merged(recipe, {"optimisation": {"steps": options.steps}, "fakes": {"bank": bank}, "seed": options.seed})
 
 
-def training_photos(options: BenchOptions) -> tuple[list[Path], list[Path]]:
-    """Photos to train on, and a tenth that is kept for measuring.
+def merged(recipe: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe with nested values replaced; what ``changes`` does not name stays.
+
+    >>> merged({"model": {"input": "rgb", "dropout": 0.2}}, {"model": {"input": "both"}})
+    {'model': {'input': 'both', 'dropout': 0.2}}
+    """
+    both = dict(recipe)
+    for key, value in changes.items():
+        mapping = isinstance(value, Mapping) and isinstance(both.get(key), Mapping)
+        both[key] = merged(both[key], value) if mapping else value
+    return both
+
+
+def train_recipe(recipe: dict[str, Any], data: Path, out: Path, bank: Path | None = None) -> dict[str, float]:
+    """Train a FakeLocator, or go on where a killed training stopped, and score it on its validation images.
+
+    Args:
+        recipe: as its YAML file has it.
+        data: the folder that the recipe's paths are relative to.
+        out: folder of the training.
+        bank: folder of generators; None trains them into ``out``.
+
+    Returns:
+        Means over the validation groups, as they are and after JPEG: ``pixel_auc``, ``image_auc``, ``coss``, ``level``.
+    """
+    train(parse_recipe(recipe), data, out, bank=bank, progress=False, report=lambda sentence: None)
+    groups = json.loads((out / "validation.json").read_text(encoding="utf-8"))
+    groups.pop("score")
+    # A group of whole images has no map.
+    return {name: float(np.nanmean([group[name] for group in groups.values()])) for name in VALIDATION_FIGURES}
+
+
+def training_batches(options: Options, recipe: Recipe) -> Iterator[TrainingBatch]:
+    """The batches that the recipe makes for a FakeLocator without attention, without end; the same at every call."""
+    data, held_out = options.data, recipe.validation
+    assert data is not None
+    whole = {folder: 1.0 for name, folder in recipe.data.whole.items() if name not in held_out.generators}
+    crops = TrainingCrops(
+        recipe,
+        recipe.optimisation.steps * recipe.optimisation.batch_size,
+        photos=read_photos(data, recipe.data.photos, held_out.photos),
+        pairs=read_pairs(data, recipe.data.pairs, held_out.generators),
+        whole=read_photos(data, whole, ()),
+    )
+    task = FakeLocatorTask(_Unattended(), recipe, bank_generators(options)).to(options.device)  # type: ignore[arg-type]
+    torch.manual_seed(recipe.seed)
+    while True:
+        for items in DataLoader(crops, batch_size=recipe.optimisation.batch_size, drop_last=True):
+            yield task.make_batch(type(items)(*(each.to(options.device) for each in items)))
+        crops.epoch += 1
+
+
+def bank_paths(options: Options) -> list[Path]:
+    """The files of the generators of ``--bank``.
 
     Raises:
-        FileNotFoundError: where there are none.
+        Skipped: where it is not given or empty.
     """
-    photos = options.photos()
-    held_out = max(1, len(photos) // 10)
-    return photos[:-held_out], photos[-held_out:]
-
-
-def train_short(task: FakeLocatorTask, photos: Sequence[Path], device: str | torch.device = "cpu") -> None:
-    """Train ``task.model`` in place, as the task's recipe says.
-
-    All chance of a batch comes from the recipe's seed and the step: networks see the very same batches,
-    whatever else they draw.
-    """
-    recipe, batch_size = task.recipe, task.recipe.optimisation.batch_size
-    crops = PhotoCrops(photos, recipe.data.size, 512 * batch_size, seed=recipe.seed)
-    batches = endless_batches(crops, batch_size, device)
-    train_on(task, lambda step: task.make_batch(next(batches), step), device)
-
-
-def train_on(
-    task: FakeLocatorTask,
-    make_batch: Callable[[int], TrainingBatch],
-    device: str | torch.device = "cpu",
-    *,
-    freeze_batch_statistics: bool = False,
-) -> None:
-    """Train ``task.model`` in place, as the task's recipe says, on the batches that ``make_batch(step)`` gives.
-
-    A trained network that goes on with small batches of few photos should keep its batch statistics
-    (``freeze_batch_statistics``): theirs are far from what it was trained with.
-    """
-    recipe = task.recipe
-    options = recipe.optimisation
-    task.to(device).train()
-    if freeze_batch_statistics:
-        for module in task.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-    steps = options.stem_steps + options.steps
-    optimizer = torch.optim.AdamW(
-        [parameter for parameter in task.model.parameters() if parameter.requires_grad],
-        options.learning_rate,
-        weight_decay=options.weight_decay,
-    )
-    warm_up = max(1, steps // 10)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warm_up, 0.5 * (1 + math.cos(math.pi * step / steps)))
-    )
-    for step in range(steps):
-        torch.manual_seed((recipe.seed + 1) * 1_000_003 + step)
-        with torch.no_grad():
-            batch = make_batch(step)
-        loss = task.training_losses(batch, step)["loss"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    task.eval()
-
-
-def training_settings(options: BenchOptions, recipe: Recipe) -> dict[str, Any]:
-    """All that a short training depends on, as JSON has it, for the settings of its cell."""
-    photos = training_photos(options)[0]
-    return {
-        "recipe": recipe.to_dict(),
-        "photos": files_digest(photos),
-        "bank": _bank_settings(options) if options.bank is None else files_digest(_bank_files(options.bank)),
-        "device": options.device,
-    }
-
-
-def kept_weights(network: N, folder: Path, name: str, settings: Mapping[str, Any], train: Callable[[], None]) -> N:
-    """``network`` in eval mode with the weights that ``folder`` keeps for these settings.
-
-    Where there are none, ``train()`` is called to train it in place, and they are written, whole or not at all.
-    """
-    kept = folder / f"{name}.{_digest(settings)}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{kept.name}.lock"):  # tables that are computed at once share networks
-        if kept.is_dir():
-            network.load_state_dict(read_tensors(kept))
-        else:
-            train()
-            write_folder(kept, compact(network.state_dict(), None), {})
-    return network.eval()
-
-
-def _bank_files(bank: Path) -> list[Path]:
-    paths = sorted(bank.glob("*.safetensors"))
+    paths = sorted(options.bank.glob("*.safetensors")) if options.bank else []
     if not paths:
-        raise FileNotFoundError(f"{bank} holds no generator; make some with `fakelocator bank`")
+        raise Skipped("it trains on fakes by generators: give --bank a folder of them, made by `fakelocator bank`")
     return paths
 
 
-def _bank_settings(options: BenchOptions) -> dict[str, Any]:
-    if options.quick:
-        return {"names": list(BANK_NAMES[:2]), "steps": options.steps, "seed": options.seed}
-    return {"names": list(BANK_NAMES), "steps": BANK_STEPS, "seed": options.seed}
+def bank_generators(options: Options) -> list[Generator]:
+    """The generators of :func:`bank_paths`, frozen."""
+    return [load_generator(path, options.device) for path in bank_paths(options)]
 
 
-def _digest(settings: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+def model_loss(
+    model: FakeLocator, images: Tensor, attention: Tensor | None, truth: Tensor, mask: Tensor, label: Tensor
+) -> Tensor:
+    """The training loss of a FakeLocator, with the weights that a recipe has by default.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        attention: (B, 1, h, w) in [0, 1], or None.
+        truth, mask: (B, 1, H, W) in [0, 1], |real - fake| and how much of a pixel a generator made.
+        label: (B,) 0 real, 1 fake.
+    """
+    dense = model.dense(images, attention)
+    known = torch.ones(len(images), 1, 1, 1, device=images.device)
+    weights = LossRecipe().model_dump()
+    return fakelocator_losses(dense, model.decide(dense), truth, mask, known, label, **weights)["loss"]
+
+
+def fit(network: nn.Module, loss: Callable[[int], Tensor], steps: int, learning_rate: float = 2e-3) -> None:
+    """Train in place with AdamW, a tenth of warm-up and a cosine to zero.
+
+    Args:
+        loss: of step n.
+    """
+    network.train()
+    optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=0.01)
+    # Two steps are the least that this schedule takes.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(2, steps), pct_start=0.1)
+    for step in range(steps):
+        value = loss(step)
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
+
+
+def kept_weights(network: N, options: Options, name: str, settings: Mapping[str, Any], train: Callable[[], None]) -> N:
+    """``network`` in eval mode with the weights that an earlier run kept for these settings, else trained and kept."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    path = options.out / "weights" / f"{name}.{digest}.safetensors"
+    if path.is_file():
+        load_model(network, path)
+    else:
+        train()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        save_model(network, unfinished)
+        unfinished.replace(path)
+    return network.eval()
+
+
+class _Unattended(nn.Module):
+    """What a task asks of a model when it makes batches."""
+
+    face_parser = None

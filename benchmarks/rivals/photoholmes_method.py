@@ -3,7 +3,7 @@
     git clone https://github.com/photoholmes/photoholmes && pip install ./photoholmes
     export PHOTOHOLMES_METHOD=splicebuster           # needs no weights; the default
     export PHOTOHOLMES_CONFIG=config.yaml            # only for methods with weights: where these are
-    fakelocator bench generators --data DATA --rivals benchmarks/rivals/photoholmes_method.py:predict
+    python -m benchmarks rivals --data DATA --bank BANK --rival benchmarks/rivals/photoholmes_method.py:predict
 
 Methods that read a JPEG's own coefficients (DQ, CAT-Net) cannot work here, since they need the file.
 """

@@ -2,7 +2,7 @@
 
     git clone https://github.com/barcavia/RealTime-DeepfakeDetection-in-the-RealWorld
     export TINY_LADEDA=RealTime-DeepfakeDetection-in-the-RealWorld
-    fakelocator bench generators --data DATA --rivals benchmarks/rivals/tiny_ladeda.py:predict
+    python -m benchmarks rivals --data DATA --bank BANK --rival benchmarks/rivals/tiny_ladeda.py:predict
 
 Its weights are pickles, which this project never reads. Convert the ones in its folder once, where you trust them:
 

@@ -2,7 +2,7 @@
 
     pip install transformers
     export HF_CLASSIFIER=organisation/name           # or a folder
-    fakelocator bench generators --data DATA --rivals benchmarks/rivals/transformers_classifier.py:predict
+    python -m benchmarks rivals --data DATA --bank BANK --rival benchmarks/rivals/transformers_classifier.py:predict
 
 The fake label is the one whose name says fake, synthetic, generated or ai; HF_FAKE_LABEL names another. Weights are
 read from safetensors alone.

@@ -1,4 +1,4 @@
-"""Memory that a process keeps instead of giving it back after every layer."""
+"""Keep freed memory in the process, so that a network's layers do not fetch it anew."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees, and use it again; for a process of our own, not for a user's.
+    """Let this process keep the memory that it frees; for a process of our own, not for a user's.
 
-    A network asks for the same few large blocks again and again. The C library of most Linux systems takes each from
-    the system and gives it back, and the system fills it with zeros every time: for batches of eight images that is
-    half of the time on a CPU. What is kept is at most what was needed at once.
+    glibc returns large blocks to the system, which fills each with zeros when it is asked for again. The process
+    keeps at most what it needed at once.
+
+    Measured with an ``smp.Unet`` of mobilenetv4_conv_small cut at stride 8, one thread, processor time before and
+    after the call in one process (without the call: .95 to 1.03): a training step of 16 crops of 128 px 1.47 s and
+    1.11 s, of 32 crops of 192 px 9.9 s and 4.7 s; a prediction of one image of 256 px .151 s and .101 s.
 
     Returns:
         Whether the C library could be told; others than glibc have no such setting.

@@ -1,4 +1,4 @@
-"""What every result file says of itself: machine, versions, commit, date, command."""
+"""Where and how a result was measured: machine, versions, commit, date, command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ PACKAGES = (
     "segmentation-models-pytorch",
     "kornia",
     "numpy",
-    "scikit-image",
     "scikit-learn",
     "onnxruntime",
     "openvino",
@@ -30,13 +29,23 @@ PACKAGES = (
 
 
 def provenance(seed: int, program: str = "fakelocator") -> dict[str, Any]:
-    """Where and how a result was measured, as JSON has it; ``program`` is what the command begins with."""
+    """Date, command, machine, versions, commit and seed, as JSON has them.
+
+    Args:
+        program: what the command begins with.
+    """
+    versions = {"fakelocator-zoo": fakelocator_zoo.__version__}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
     return {
         "date": datetime.date.today().isoformat(),
-        "command": command_line(sys.argv, program),
+        "command": shlex.join([*program.split(), *map(without_folders, sys.argv[1:])]),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         "python": platform.python_version(),
-        "versions": {"fakelocator-zoo": fakelocator_zoo.__version__} | _versions(),
+        "versions": versions,
         "commit": commit(),
         "seed": seed,
     }
@@ -51,13 +60,8 @@ def without_folders(text: str) -> str:
     return re.sub(r"(?<![\w.-])/(?:[^/,\s]+/)+", ".../", text)
 
 
-def command_line(arguments: list[str], program: str = "fakelocator") -> str:
-    """The command, however it was started, without where its folders lie."""
-    return shlex.join([*program.split(), *(without_folders(each) for each in arguments[1:])])
-
-
 def commit() -> str | None:
-    """The git commit of this checkout, ``+`` added where files differ from it; None for an installed package."""
+    """The git commit of this checkout, with ``+`` where files differ from it; None for an installed package."""
     folder = Path(fakelocator_zoo.__file__).parent.parent
     if not (folder / ".git").exists():
         return None
@@ -79,13 +83,3 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

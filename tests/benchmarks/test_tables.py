@@ -1,140 +1,226 @@
-"""What each table measures: edits, unchanged images, networks that differ as they say, and files of a table alone."""
+"""Each table on tiny data: rows whose figures are known beforehand, and what is said where something is missing."""
 
 from __future__ import annotations
 
-import dataclasses
-import io
-import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+import torch
 from scipy.ndimage import gaussian_filter
-from sklearn.metrics import roc_auc_score
-from tests.bench.conftest import photo, write
 
-from benchmarks.harness import ablation, demo, speed
-from benchmarks.harness.evaluations import difference
-from benchmarks.harness.options import BenchOptions
-from benchmarks.harness.run import run_bench
-from fakelocator_zoo.evaluation.results import MAP_METRICS, Evaluation, ScoredFake, ScoredPhoto
-from fakelocator_zoo.models.fakelocator import FakeLocator
+from benchmarks.harness import contenders
+from benchmarks.harness.options import Options
+from benchmarks.harness.table import Row, Skipped, Table, table_function
+from benchmarks.tables import clustering, controls, cross_attribute, design, speed
+from fakelocator_zoo.evaluation.samples import read_paired
+from fakelocator_zoo.face_parsing import FaceParser
+from tests.benchmarks.conftest import ENCODER, photo, write
 
-
-@pytest.fixture
-def attending(tmp_path: Path) -> Path:
-    """A model as the published ones are: its attention weighs the map of the stem, and no stage of the encoder."""
-    model = FakeLocator(
-        "tu-test_resnet",
-        encoder_weights=None,
-        decoder_channels=(8, 8, 8, 8, 8),
-        texture_stem=8,
-        attention="face",
-        attention_mode="prior",
-    )
-    assert model.config["attention_stages"] == []
-    return model.eval().save_pretrained(tmp_path / "attending")
+MODEL = "tiny"
 
 
-@pytest.fixture
-def attributes(tmp_path: Path) -> Path:
-    """Two edits of three people by one generator."""
-    for person in range(3):
-        real = photo(person)
-        write(tmp_path / f"attributes/gan/real/{person}.png", real)
-        write(tmp_path / f"attributes/gan/fake/{person}_Bald.png", real // 2)
-        write(tmp_path / f"attributes/gan/fake/{person}_Young.png", gaussian_filter(real, (3, 3, 0)))
-    return tmp_path / "attributes"
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Networks of seconds: a face parser with random weights, a small network for `cross-attribute`."""
+    torch.manual_seed(0)
+    parser = FaceParser(encoder_name=ENCODER, side=64).freeze()
+    monkeypatch.setattr(cross_attribute, "_face_parser", lambda: parser)
+    network = {"encoder_name": ENCODER, "decoder_channels": [8, 8, 8], "texture_channels": None}
+    monkeypatch.setattr(cross_attribute, "NETWORK", network)
+    caches = (cross_attribute._prepare, cross_attribute._fakes, contenders.load_model)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
 
 
-def test_edits_of_attributes_have_one_row_a_predictor(options: BenchOptions, attributes: Path) -> None:
-    options = dataclasses.replace(
-        options, pairs=None, whole=None, attributes=attributes, rivals=("constant",), baseline="constant", limit=3
-    )
-    (section,) = run_bench(options, ("generators",))
-    rows = {row[:2]: dict(zip(section.columns, row, strict=True)) for row in section.rows}
-    assert set(rows) == {("attributes/gan: 2 attributes", each) for each in ("tiny", "constant", "true mask")}
-    constant, model = (rows["attributes/gan: 2 attributes", each] for each in ("constant", "tiny"))
-    assert constant["fakes"] == "6" and constant["AUC"] == "0.500 [0.500, 0.500]"
-    # The truth is |real - fake| and no map of ones, so a constant is not right everywhere.
-    assert 0.3 < float(constant["COSS"].split()[0]) < 0.99
-    assert float(model["Δ AUC"].split()[0]) == pytest.approx(float(model["AUC"].split()[0]) - 0.5, abs=1.1e-3)
+def made(name: str, options: Options) -> Table:
+    """The table, with as many cells in every row as it has columns."""
+    table = table_function(name)(options)
+    for rows in (table.rows, *table.details.values()):
+        assert rows and all(len(row) == len(table.columns) for row in rows)
+    return table
 
 
-def test_images_as_they_are_are_measured_once_and_start_every_curve(options: BenchOptions) -> None:
-    (section,) = run_bench(dataclasses.replace(options, rivals=("gaussian",)), ("robustness", "generators"))[:1]
-    shown = [row[0] for row in section.rows]
-    assert shown.count("unchanged") == 2 and "Downscaling, factor 1" not in shown  # two predictors
-    cells = json.loads((options.out / "bench.json").read_text())["tables"]
-    alone = cells["generators"]["cells"]["pairs/centred Gaussian/dark"]["result"]["fakes"]
-    assert cells["robustness"]["cells"]["unchanged/centred Gaussian/dark"]["result"]["fakes"] == alone[:1]
+def cells(table: Table, row: Row) -> dict[str, str]:
+    """Column -> cell."""
+    return dict(zip(table.columns, row, strict=True))
 
 
-def test_the_networks_of_the_ablation_differ_as_they_say(options: BenchOptions, attending: Path) -> None:
-    options = dataclasses.replace(options, models=(str(attending),))
-    models = {name: FakeLocator(**ablation.variant_config(name, options)).config for name in ablation.VARIANTS}
-    plain = models[ablation.REFERENCE]
-    assert plain["attention"] is plain["texture_stem"] is None
-    attended = models["with attention to the face's parts"]
-    assert attended["attention"] and attended["attention_stages"] and attended["attention_mode"] == "multiply"
-    assert models["with the texture stem"]["texture_stem"] == 32
-    assert models["upsampling: nearest"]["decoder_upsampling"] == "nearest"
+def test_pairs_stand_beside_the_trivial_maps(options: Options) -> None:
+    table = made("pairs", options)
+    rows = {row[:2]: cells(table, row) for row in table.rows}
+    # Two kinds of masks, five degradations; a model and four trivial maps.
+    assert len(rows) == 2 * 5 * 5
+    assert set(table.details) == {"smooth", "dark"}
+    for (images, predictor), row in rows.items():
+        if predictor == "constant":
+            assert row["pixel AUC"] == "0.500 [0.500, 0.500]", images
+        if predictor == "empty":
+            assert row["COSS"] == row["map level"] == "0.000 [0.000, 0.000]"
+        assert (row["fakes called fake"] == "-") == (predictor != MODEL)
 
 
-def test_speed_compares_networks_that_differ_as_they_say(options: BenchOptions, attending: Path) -> None:
-    options = dataclasses.replace(options, models=(str(attending), options.models[0]))
-    networks = speed.timed_networks(options)
-    without, plain = networks["attending, no attention"], networks["attending, no attention, no texture stem"]
-    assert networks["attending"].face_parser is not None and without.face_parser is plain.face_parser is None
-    assert without.texture is not None and plain.texture is None
-    assert {"tiny", speed.UNET, speed.ENCODER} < networks.keys()
+def test_whole_fakes_have_no_pixel_auc_and_a_constant_map_is_right(options: Options) -> None:
+    table = made("whole", options)
+    rows = {row[:2]: cells(table, row) for row in table.rows}
+    assert rows["as they are", "constant"]["COSS"].startswith("1.000")
+    assert {row["pixel AUC"] for row in rows.values()} == {"-"}
 
 
-def test_models_of_one_architecture_are_timed_once(options: BenchOptions, tmp_path: Path) -> None:
-    twin = FakeLocator.from_pretrained(options.models[0]).save_pretrained(tmp_path / "twin")
-    assert speed.timed_models(dataclasses.replace(options, models=(*options.models, str(twin)))) == [*options.models]
+def test_edits_are_a_row_a_set_and_degradation(options: Options) -> None:
+    table = made("attributes", options)
+    assert {row[0] for row in table.rows} == {"gan", "gan, JPEG 75"}
 
 
-def decided(name: str, real: list[float], fake: list[float], paired: bool) -> Evaluation:
-    scores = dict.fromkeys(MAP_METRICS, float("nan"))
-    names = [str(i) if paired else f"fake{i}" for i in range(len(fake))]
-    fakes = tuple(ScoredFake(each, "gan", scores, value) for each, value in zip(names, fake, strict=True))
-    photos = tuple(ScoredPhoto(str(i), value) for i, value in enumerate(real))
-    return Evaluation(name, 0.05, paired, ("gan",), fakes, photos, ())
+def test_false_alarms_are_the_share_above_the_threshold(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = contenders.load_model(options.models[0])
+    for threshold, share in ((1e-9, "1.000"), (1 - 1e-9, "0.000")):
+        monkeypatch.setattr(model, "threshold", threshold)
+        table = made("controls", replace(options, out=options.out / share))
+        photos = [cells(table, row) for row in table.rows if row[0].startswith("real photos: ")]
+        assert {row["called fake"].split()[0] for row in photos} == {share}
+    # Photos of 64 px are one size; those of up to 300 px are measured at 512 px as well, where they stay as they are.
+    sizes = {(row["what"], row["size"]) for row in photos}
+    assert ("real photos: photos/camera", "512 px") in sizes and (
+        "real photos: faces/set/images",
+        "512 px",
+    ) not in sizes
+    assert not any("masks" in what for what, _ in sizes)
+    everything = [row for row in photos if row["what"] == f"real photos: {controls.EVERY}"]
+    assert len({row["images"] for row in everything}) == 1 and len(everything) == len(controls.SIDES)
 
 
-@pytest.mark.parametrize("paired", [True, False])
-def test_the_difference_of_two_aucs_is_that_of_scikit_learn(paired: bool) -> None:
-    rng = np.random.default_rng(0)
-    a, b = (decided(each, rng.random(12).tolist(), (rng.random(12) + 0.3).tolist(), paired) for each in "ab")
-    expected = [
-        roc_auc_score([0] * 12 + [1] * 12, [row.fake_probability for row in (*each.photos, *each.fakes)])
-        for each in (a, b)
-    ]
-    found = difference(a, b, "auc", ("gan",))
-    assert found.mean == pytest.approx(expected[0] - expected[1]) and found.low <= found.mean <= found.high
-    assert difference(a, a, "auc", ("gan",)).high == 0
+def test_controls_change_the_region_alone(data: Path) -> None:
+    files = next(iter(read_paired(data / "pairs").generators.values())).files
+    for name, control in controls.CONTROLS.items():
+        sample = controls.ControlFakes(files, control)[0]
+        outside = sample.mask == 0
+        if control.everywhere is None:
+            assert np.array_equal(sample.fake[outside], sample.real[outside]), name
+            assert not np.array_equal(sample.fake, sample.real), name
+        assert sample.true_map.shape == sample.mask.shape
 
 
-def test_each_table_is_written_alone_with_its_pictures(options: BenchOptions, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    results = tmp_path / "results"
-    options = dataclasses.replace(options, rivals=("gaussian",), results=results, pairs=options.pairs)
-    run_bench(options, ("robustness", "cross-attribute"))
-    assert {path.name for path in results.iterdir()} == {"robustness.md", "robustness.json", "robustness.png"}
-    text = (results / "robustness.md").read_text()
-    assert text.startswith("# Robustness\n") and "](robustness.png)" in text and "seed 0" in text
-    values = json.loads((results / "robustness.json").read_text())
-    assert len(values["rows"][0]) == len(values["columns"]) and values["about"]["versions"]
-    assert str(tmp_path) not in text + json.dumps(values)
+def test_half_and_back_keeps_size_and_loses_fine_detail() -> None:
+    image = photo(0)
+    changed = controls.half_and_back(image)
+    assert changed.shape == image.shape
+
+    def detail(values: np.ndarray) -> float:
+        return float(np.abs(values - gaussian_filter(values.astype(float), (1, 1, 0))).mean())
+
+    assert detail(changed) < detail(image) / 2
 
 
-def test_the_gallery_shows_photo_fake_and_maps_and_is_small(options: BenchOptions, tmp_path: Path) -> None:
-    options = dataclasses.replace(options, quick=False)
-    section = demo.section({cell.key: cell.compute() for cell in demo.cells(options)[:2]}, tmp_path)
-    ((name, caption),) = section.pictures.items()
-    content = (tmp_path / name).read_bytes()
-    with Image.open(io.BytesIO(content)) as gallery:
-        assert gallery.width < 900 and gallery.height < 2 * 230
-    assert len(content) < 250_000 and "located map" in caption
+def test_clustering_has_a_row_a_generator(options: Options) -> None:
+    table = made("clustering", options)
+    assert [row[0] for row in table.rows] == ["attributes/gan", "pairs/dark", "pairs/smooth", "whole/flat"]
+    assert {cells(table, row)["one answer"] for row in table.rows} == {"0.500"}
+
+
+def test_clustering_says_why_it_refuses() -> None:
+    row = {"test": "t", "model": "m", "real": 3, "fake": 1, "right": 2, "mean": 0.75, "std": 0.0, "reason": "too few"}
+    shown = clustering._row(row)
+    assert shown[3:4] == ("0.750",) and shown[5:] == ("(0.750 ± 0.000)", "no: too few")
+
+
+def test_rivals_are_trained_once_and_those_from_outside_run(options: Options, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def predict(images):\n    return images.std(dim=1)\n")
+    with_rival = replace(options, rivals=(f"{tmp_path / 'mine.py'}:predict",))
+    table = made("rivals", with_rival)
+    predictors = {row[1] for row in table.rows}
+    assert {MODEL, "mine:predict", "smp.Unet, RGB, Dice", "FFD-style map", "classifier with Grad-CAM"} < predictors
+    weights = {path: path.stat().st_mtime_ns for path in (options.out / "weights").rglob("*.safetensors")}
+    assert len(weights) == 3
+    made("rivals", with_rival)
+    assert weights == {path: path.stat().st_mtime_ns for path in (options.out / "weights").rglob("*.safetensors")}
+
+
+def test_a_training_needs_a_bank_or_says_so(options: Options) -> None:
+    for name in ("design", "cross-attribute"):
+        with pytest.raises(Skipped, match="give --bank"):
+            table_function(name)(replace(options, bank=None))
+
+
+def test_speed_is_measured_in_turns_beside_unet(options: Options) -> None:
+    table = made("speed", options)
+    assert [row[2] for row in table.rows] == [speed.UNET, speed.PLAIN, speed.ATTENDING, speed.PARSER]
+    assert cells(table, table.rows[0])[f"times {speed.UNET}"] == "1.00 [1.00, 1.00]"
+    assert cells(table, table.rows[1])[f"times {speed.PLAIN}"] == "1.00 [1.00, 1.00]"
+
+
+def test_the_networks_timed_differ_as_they_say(options: Options) -> None:
+    config = contenders.load_model(options.models[0]).config
+    found = speed.timed_networks(config)
+    assert found[speed.PLAIN].face_parser is None and found[speed.ATTENDING].face_parser is found[speed.PARSER]
+
+    def encoder(network: torch.nn.Module) -> int:
+        return sum(1 for _ in network.encoder.parameters())
+
+    assert encoder(found[speed.UNET]) == encoder(found[speed.PLAIN])
+
+
+@pytest.mark.slow
+def test_design_has_a_row_a_change(options: Options) -> None:
+    table = made("design", options)
+    assert [row[0] for row in table.rows] == list(design.QUICK)
+    assert cells(table, table.rows[0])["Δ COSS"] == "-" and cells(table, table.rows[1])["Δ COSS"] != "-"
+
+
+def test_differences_of_the_design_are_from_the_reference() -> None:
+    def result(value: float) -> dict:
+        return {"scores": dict.fromkeys(design.FIGURES, value), "minutes": 2.0}
+
+    found = {"reference/0": result(0.5), "reference/1": result(0.7), "other/0": result(0.8), "other/1": result(0.8)}
+    reference, other = design._rows(found)
+    assert reference[:2] == ("reference", "0.600 ± 0.100") and other[5:] == ("+0.200", "+0.200", "+0.200", "2.0")
+
+
+def test_every_change_of_the_design_is_a_recipe(recipe: Path) -> None:
+    import yaml
+
+    from benchmarks.harness.training import merged
+    from fakelocator_zoo.training.recipe import parse_recipe
+
+    base = yaml.safe_load(recipe.read_text())
+    for name, changes in design.VARIANTS.items():
+        assert (parse_recipe(merged(base, changes)) == parse_recipe(base)) == (name == design.REFERENCE), name
+
+
+def test_cross_attribute_has_attention_beside_its_baselines(options: Options) -> None:
+    table = made("cross-attribute", options)
+    names = [cross_attribute.NONE, cross_attribute.AFTERWARDS, cross_attribute.ALONE]
+    names += [cross_attribute.FACE, cross_attribute.PART]
+    assert [row[0] for row in table.rows] == names * 2
+    assert set(table.details) == set(names)
+    # Attention in place of a map decides nothing.
+    assert cells(table, table.rows[2])["image AUC"] == "-"
+
+
+def test_means_are_over_pairs_of_parts_and_seeds() -> None:
+    def result(part: str, seed: int, same: float, other: float) -> dict:
+        tests = {each: same if each == part else other for each in cross_attribute.MANIPULATED}
+        scores = {name: dict.fromkeys(cross_attribute.FIGURES, value) for name, value in tests.items()}
+        return {"part": part, "seed": seed, "scores": {cross_attribute.NONE: scores}}
+
+    results = [result("hair", 0, 1.0, 0.5), result("hair", 1, 0.8, 0.7), result("mouth", 0, 1.0, 0.5)]
+    rows, details = cross_attribute.summarised(results)
+    others, same = rows
+    assert others[:4] == (cross_attribute.NONE, cross_attribute.EACH, cross_attribute.OTHERS, "0.600")
+    assert same[3] == "0.900"
+    assert len(details[cross_attribute.NONE]) == 2 * len(cross_attribute.MANIPULATED)
+
+
+def test_a_broken_photo_is_named_and_the_others_go_on(options: Options, tmp_path: Path) -> None:
+    for number in range(4):
+        write(tmp_path / f"data/whole/real/web/{number}.png", photo(number))
+        write(tmp_path / f"data/whole/fake/flat/{number}.png", photo(9 + number))
+    (tmp_path / "data/whole/real/web/1.png").write_bytes(b"no image")
+    table = made("whole", replace(options, data=tmp_path / "data"))
+    assert any("1.png" in note for note in table.notes)
+    assert len(table.rows) == 3 * 5

@@ -1,0 +1,104 @@
+"""The ablation of the design: one change of the recipe a row, two seeds, on validation generators."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness.cells import Cell, files_digest, run_cells, skip_sentences
+from benchmarks.harness.options import Options
+from benchmarks.harness.table import Row, Skipped, Table
+from benchmarks.harness.training import bank_paths, base_recipe, merged, train_recipe
+
+REFERENCE = "reference"
+#: Row -> what it changes in the recipe; nested keys as in its YAML file.
+VARIANTS: dict[str, dict[str, Any]] = {
+    REFERENCE: {},
+    "input: rgb": {"model": {"input": "rgb"}},
+    "input: both": {"model": {"input": "both"}},
+    "encoder depth 2": {"model": {"encoder_depth": 2, "decoder_channels": [32, 16]}},
+    "encoder depth 4": {"model": {"encoder_depth": 4, "decoder_channels": [128, 64, 32, 16]}},
+    "encoder depth 5": {"model": {"encoder_depth": 5, "decoder_channels": [256, 128, 64, 32, 16]}},
+    "no texture branch": {"model": {"texture_channels": None}},
+    "no averaging of P(fake)": {"model": {"map_window": 0}},
+    **{
+        f"attention to the face: {mode} at stage {stage}": {
+            "model": {"attention": "face", "attention_mode": mode, "attention_stages": [stage]}
+        }
+        for mode, stage in (("multiply", 1), ("multiply", 2), ("multiply", 3), ("residual", 3))
+    },
+    "upsampling: transposed": {"model": {"decoder_upsampling": "transposed"}},
+    "upsampling: nearest": {"model": {"decoder_upsampling": "nearest"}},
+    "upsampling: pixel shuffle": {"model": {"decoder_upsampling": "pixel_shuffle"}},
+    "map loss: L1": {"loss": {"kind": "l1"}},
+    "no loss of P(fake)": {"loss": {"p_fake_weight": 0.0}},
+    "no partial augmentation": {"partial_augmentation": 0.0},
+    "no degradations": {"degradation": 0.0},
+    "bank: no change of sharpness": {"fakes": {"sharpness": 0.0}},
+    "bank: no noise on weights": {"fakes": {"weight_noise": 0.0}},
+    "fakes: bank alone": {"fakes": {"pairs_share": 0.0, "whole_share": 0.0}},
+    "fakes: bank and pairs": {"fakes": {"whole_share": 0.0}},
+    "fakes: pairs and whole images": {"fakes": {"bank_share": 0.0}},
+}
+QUICK = (REFERENCE, "input: rgb")
+SEEDS, QUICK_SEEDS = 2, 1
+FIGURES = {"pixel_auc": "pixel AUC", "image_auc": "image AUC", "coss": "COSS", "level": "map level"}
+TEXT = (
+    "Trainings of {steps} steps by the recipe of the default model; the *reference* is that recipe, and each row "
+    "changes one thing. Attention takes the bundled face parser. Scored on the recipe's validation generators and "
+    "photos, as they are and after JPEG: no test set is looked at. Mean and, behind ±, half the difference of the two "
+    "seeds. Δ is the difference from the reference; one below the reference's own ± means nothing. Minutes are of one "
+    "training on {threads} thread(s). A short training ranks what learns fast, not what ends best."
+)
+
+
+def run(options: Options) -> Table:
+    """A row for each variant."""
+    base = base_recipe(options)
+    # The attention of the base recipe belongs to the rows that have it.
+    base["model"] = {key: value for key, value in base.get("model", {}).items() if not key.startswith("attention")}
+    bank = bank_paths(options)
+    cells = []
+    for name in QUICK if options.quick else VARIANTS:
+        for seed in range(QUICK_SEEDS if options.quick else SEEDS):
+            recipe = merged(merged(base, VARIANTS[name]), {"seed": options.seed + seed})
+            settings = {"recipe": recipe, "bank": files_digest(bank)}
+            key = f"{name}/{seed}"
+            cells.append(Cell(key, settings, partial(_train, options, key, recipe)))
+    results = run_cells(options, "design", cells)
+    columns = ("change", *FIGURES.values(), "Δ pixel AUC", "Δ image AUC", "Δ COSS", "minutes")
+    text = TEXT.format(steps=options.steps, threads=options.threads)
+    return Table("Design", text, columns, _rows(results), notes=skip_sentences(results))
+
+
+def _train(options: Options, key: str, recipe: dict[str, Any]) -> dict[str, Any]:
+    assert options.data is not None
+    folder = options.out / "design" / "".join(letter if letter.isalnum() else "-" for letter in key)
+    begin = time.perf_counter()
+    try:
+        scores = train_recipe(recipe, options.data, folder, options.bank)
+    except (ValueError, OSError) as error:
+        raise Skipped(f"{key}: {error}") from error
+    return {"scores": scores, "minutes": (time.perf_counter() - begin) / 60}
+
+
+def _rows(results: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    for key, result in results.items():
+        if "skipped" not in result:
+            by_name.setdefault(key.rpartition("/")[0], []).append(result)
+    rows = []
+    for name, found in by_name.items():
+        figures = {key: np.array([each["scores"][key] for each in found], float) for key in FIGURES}
+        reference = by_name.get(REFERENCE)
+        changes = ["-"] * 3
+        if name != REFERENCE and reference:
+            for place, key in enumerate(list(FIGURES)[:3]):
+                changes[place] = f"{figures[key].mean() - np.mean([each['scores'][key] for each in reference]):+.3f}"
+        shown = [f"{values.mean():.3f} ± {np.ptp(values) / 2:.3f}" for values in figures.values()]
+        rows.append((name, *shown, *changes, f"{np.mean([each['minutes'] for each in found]):.1f}"))
+    return rows

@@ -1,0 +1,90 @@
+"""Other networks trained on the same batches for as many steps, and detectors from outside."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from benchmarks.harness.cells import files_digest
+from benchmarks.harness.contenders import Contender, load_model, model_names, models, outside, trivial
+from benchmarks.harness.evaluations import evaluation_table
+from benchmarks.harness.options import Options
+from benchmarks.harness.table import Skipped, Table
+from benchmarks.harness.training import bank_paths, base_recipe, fit, kept_weights, training_batches
+from benchmarks.rivals.networks import AttentionMapRegressor, GradCamClassifier, Rival, UnetDice
+from fakelocator_zoo.evaluation.predictors import ModelPredictor, Predictor
+from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_paired, read_whole
+from fakelocator_zoo.training.recipe import parse_recipe
+from fakelocator_zoo.transforms.degradations import degradation
+
+#: Networks by their names in the table; each gets the name of the first model's encoder.
+TRAINED: dict[str, Callable[[str], Rival]] = {
+    "smp.Unet, RGB, Dice": UnetDice,
+    "FFD-style map": AttentionMapRegressor,
+    "classifier with Grad-CAM": GradCamClassifier,
+}
+TEXT = (
+    "*smp.Unet*, the *FFD-style map* (Dang et al., CVPR 2020) and the *classifier with Grad-CAM* have the first "
+    "model's encoder at full depth, read RGB and are trained here: {steps} steps on the batches that the recipe "
+    "makes for a FakeLocator, from random weights. Detectors from outside are as published. All see the same "
+    "images. Rivals call fake from a probability of .5 on."
+)
+
+
+def run(options: Options) -> Table:
+    """A row for each set of images and predictor."""
+    sets = evaluation_sets(options)
+    contenders = models(options)
+    recipe = base_recipe(options)
+    encoder = load_model(model_names(options)[0], options.device).config["encoder_name"]
+    contenders += [trained(name, encoder, recipe, options) for name in TRAINED]
+    contenders += [outside(spec, options) for spec in options.rivals]
+    text = TEXT.format(steps=options.steps)
+    return evaluation_table(options, "rivals", "Rivals", text, sets, "images", [*contenders, *trivial()])
+
+
+def evaluation_sets(options: Options) -> dict[str, EvaluationSet]:
+    """The test sets that ``--data`` holds.
+
+    Raises:
+        Skipped: where it holds none.
+    """
+    jpeg = degradation("jpeg", 75)
+    readers: dict[str, Callable[[], EvaluationSet]] = {
+        "pairs": lambda: read_paired(options.folder("pairs"), limit=options.limit),
+        "pairs, JPEG 75": lambda: read_paired(options.folder("pairs"), limit=options.limit, degrade=jpeg),
+        "attributes": lambda: read_edits(options.folder("attributes/attgan128"), limit=options.limit),
+        "whole": lambda: read_whole(options.folder("whole"), limit=options.limit),
+    }
+    found = {}
+    for name, read in readers.items():
+        try:
+            found[name] = read()
+        except Skipped:
+            continue
+    if not found:
+        raise Skipped("it needs fakes: give --data a folder with pairs/, attributes/attgan128/ or whole/")
+    return found
+
+
+def trained(name: str, encoder: str, recipe: dict[str, Any], options: Options) -> Contender:
+    """A network that is trained when its first cell is computed."""
+    bank = files_digest(bank_paths(options))
+    settings = {"network": name, "encoder": encoder, "recipe": recipe, "bank": bank, "device": options.device}
+
+    @functools.cache
+    def load() -> Predictor:
+        torch.manual_seed(options.seed)
+        network = TRAINED[name](encoder).to(options.device)
+
+        def train() -> None:
+            batches = training_batches(options, parse_recipe(recipe))
+            fit(network, lambda step: network.loss(next(batches)), options.steps)
+
+        key = "".join(letter if letter.isalnum() else "-" for letter in name)
+        return ModelPredictor(kept_weights(network, options, key, settings, train), name)  # type: ignore[arg-type]
+
+    return Contender(name, settings, load)
