@@ -34,6 +34,7 @@ from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.evaluation.environment import provenance
 from fakelocator_zoo.evaluation.samples import read_pairs
 from fakelocator_zoo.generators.bank import BANK, load_generator
+from fakelocator_zoo.hub.files import WEIGHTS
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.texture import TextureStem
 from fakelocator_zoo.training.recipe import Recipe, load_recipe
@@ -62,7 +63,7 @@ def main() -> None:
     given = cli.parse_args()
     keep_freed_memory()
     torch.set_num_threads(1)
-    names = [name for name in BANK if (given.bank / f"{name}.safetensors").is_file()]
+    names = [name for name in BANK if (given.bank / name / WEIGHTS).is_file()]
     sizes = sorted({size for size in given.sizes if size < len(names)} | {len(names)})
     recipes = {
         f"{size}/{line}/{seed}": stem_recipe(names[:size], noise, seed, given.steps)
@@ -70,7 +71,7 @@ def main() -> None:
         for size in sizes
         for line, noise in NOISE.items()
     }
-    digests = {name: files_digest([given.bank / f"{name}.safetensors"]) for name in names}
+    digests = {name: files_digest([given.bank / name / WEIGHTS]) for name in names}
     cells = [
         Cell(
             key,
@@ -106,7 +107,7 @@ def stem_recipe(names: Sequence[str], noise: float, seed: int, steps: int) -> Re
 
 def train_and_score(recipe: Recipe, given: argparse.Namespace) -> dict[str, Any]:
     """One stem: for each generator of the pairs its pixel AUC by image, and its image AUC."""
-    generators = [load_generator(given.bank / f"{name}.safetensors") for name in recipe.generators.names]
+    generators = [load_generator(given.bank / name) for name in recipe.generators.names]
     torch.manual_seed(recipe.seed)
     task = FakeLocatorTask(FakeLocator(**recipe.model), recipe, generators)
     train_short(task, list_images([given.photos]))

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage.data import astronaut
 
-from fakelocator_zoo.face_parsing import load_face_parser
+from fakelocator_zoo.face_parsing import FaceParser
 from fakelocator_zoo.inference.parse import parse_photo
 from fakelocator_zoo.face_parsing.parts import PARTS
 from fakelocator_zoo.images.files import read_image, write_png
@@ -31,7 +31,7 @@ def main() -> None:
     cli.add_argument("out", type=Path)
     cli.add_argument("photos", nargs="+", help="CAPTION=PHOTO, or CAPTION=LEFT,RIGHT")
     given = cli.parse_args()
-    parser = load_face_parser("face_parser.research")
+    parser = FaceParser.from_pretrained("face_parser.research").freeze()
     maps = {}
     for each in given.photos:
         caption, _, paths = each.partition("=")

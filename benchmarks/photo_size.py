@@ -33,7 +33,7 @@ from fakelocator_zoo.data.photos import list_images
 from fakelocator_zoo.evaluation.environment import provenance
 from fakelocator_zoo.evaluation.metrics import coss
 from fakelocator_zoo.evaluation.statistics import Interval, auc, bootstrap_decision, bootstrap_interval
-from fakelocator_zoo.generators.bank import load_generator
+from fakelocator_zoo.generators.bank import bank_folders, load_generator
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.generators.synthesis import make_fakes
 from fakelocator_zoo.images.files import read_image
@@ -88,13 +88,13 @@ def main() -> None:
 
 
 def unseen_generators(bank: Path) -> list[Path]:
-    """Files of the bank that no published recipe names.
+    """Generators of the bank that no published recipe names.
 
     Raises:
         SystemExit: where there is none.
     """
     named = {name for file in RECIPES.glob("fakelocator_*/recipe.yaml") for name in load_recipe(file).generators.names}
-    found = [file for file in sorted(bank.glob("*.safetensors")) if file.stem not in named]
+    found = [folder for folder in bank_folders(bank) if folder.name not in named]
     if not found:
         raise SystemExit(f"{bank} holds no generator that no recipe names; make all of them with 'fakelocator bank'")
     return found

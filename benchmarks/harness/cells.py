@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fakelocator_zoo.model_files import write_whole
+from fakelocator_zoo.hub.files import write_whole
 
 #: Called as ``report(key, done, total)`` before each cell.
 Report = Callable[[str, int, int], None]

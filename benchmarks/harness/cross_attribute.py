@@ -42,9 +42,9 @@ from benchmarks.harness.part_training import (
 from benchmarks.harness.rivals import load_model, model_names
 from benchmarks.harness.training import training_generators
 from fakelocator_zoo.data.photos import list_images
-from fakelocator_zoo.face_parsing import load_face_parser
-from fakelocator_zoo.face_parsing.parser import PartMapping
+from fakelocator_zoo.face_parsing.parser import DEFAULT_FACE_PARSER, FaceParser, PartMapping
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.hub.files import WEIGHTS
 from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
@@ -122,7 +122,7 @@ def cells(options: BenchOptions) -> list[Cell]:
         "held_out": _held_out(options),
         "files": files_digest([*list_images([photos]), *list_images([masks])]),
         "edits": None if options.attributes is None else files_digest(list_images([options.attributes])),
-        "bank": None if options.bank is None else files_digest(sorted(options.bank.glob("*.safetensors"))),
+        "bank": None if options.bank is None else files_digest(sorted(options.bank.glob(f"*/{WEIGHTS}"))),
         "parser": model_identity(_face_parser())["weights"],
     }
     trained = [
@@ -265,7 +265,7 @@ def _fakes(options: BenchOptions, part: str) -> PartFakes:
 
 @lru_cache(maxsize=1)
 def _face_parser() -> PartMapping:
-    return load_face_parser()
+    return FaceParser.from_pretrained(DEFAULT_FACE_PARSER).freeze()
 
 
 def _painted_parts(options: BenchOptions) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from benchmarks.harness.cells import Cell, Section
 from benchmarks.harness.options import BenchOptions
 from benchmarks.harness.rivals import load_model, model_names
 from fakelocator_zoo.generators.bank import load_generator
-from fakelocator_zoo.hub import bundled_file
 from fakelocator_zoo.images.files import write_png
 from fakelocator_zoo.inference.demo import PARTS, demo_pictures, run_demo
 from fakelocator_zoo.inference.features import model_identity
@@ -70,7 +69,7 @@ def section(results: Mapping[str, Mapping[str, Any]], folder: Path) -> Section:
 
 
 def _repainted(model: str, part: str, device: str) -> dict[str, Any]:
-    generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
+    generator = load_generator("generator_demo.open")
     result = run_demo(Localizer(load_model(model, device), device=device), generator, part)
     captions, pictures = zip(*list(demo_pictures(result).items())[:SHOWN], strict=True)
     row = side_by_side(pictures, [each.replace("manipulated", f"{part} repainted") for each in captions], HEIGHT)

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.harness.cells import Cell, Section
 from benchmarks.harness.html import html_page
 from fakelocator_zoo.evaluation.tables import markdown_table
-from fakelocator_zoo.model_files import write_whole
+from fakelocator_zoo.hub.files import write_whole
 
 TITLE = "FakeLocator benchmark"
 _NUMBER = re.compile(r"[-\d.,%/\[\] ]+")

@@ -16,9 +16,10 @@ from torch import nn
 from benchmarks.harness.cells import files_digest
 from benchmarks.harness.options import BenchOptions
 from fakelocator_zoo.data.photos import PhotoCrops
-from fakelocator_zoo.generators.bank import endless_batches, load_generator, train_bank
+from fakelocator_zoo.generators.bank import bank_folders, endless_batches, load_generator, train_bank
 from fakelocator_zoo.generators.network import Generator
-from fakelocator_zoo.model_files import compact, read_tensors, write_folder
+from fakelocator_zoo.hub.files import WEIGHTS, read_tensors, write_folder
+from fakelocator_zoo.hub.tensors import compact
 from fakelocator_zoo.training.recipe import DataRecipe, LossRecipe, OptimisationRecipe, Recipe
 from fakelocator_zoo.training.task import FakeLocatorTask, TrainingBatch
 
@@ -46,7 +47,7 @@ def training_generators(options: BenchOptions) -> list[Generator]:
         FileNotFoundError: where the bank or the photos are not there.
     """
     if options.bank is not None:
-        return [load_generator(path, options.device) for path in _bank_files(options.bank)]
+        return [load_generator(path, options.device) for path in bank_folders(options.bank)]
     photos = training_photos(options)[0]
     settings = _bank_settings(options)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -126,7 +127,9 @@ def training_settings(options: BenchOptions, recipe: Recipe) -> dict[str, Any]:
     return {
         "recipe": recipe.to_dict(),
         "photos": files_digest(photos),
-        "bank": _bank_settings(options) if options.bank is None else files_digest(_bank_files(options.bank)),
+        "bank": _bank_settings(options)
+        if options.bank is None
+        else files_digest([path / WEIGHTS for path in bank_folders(options.bank)]),
         "device": options.device,
     }
 
@@ -145,13 +148,6 @@ def kept_weights(network: N, folder: Path, name: str, settings: Mapping[str, Any
             train()
             write_folder(kept, compact(network.state_dict(), None), {})
     return network.eval()
-
-
-def _bank_files(bank: Path) -> list[Path]:
-    paths = sorted(bank.glob("*.safetensors"))
-    if not paths:
-        raise FileNotFoundError(f"{bank} holds no generator; make some with `fakelocator bank`")
-    return paths
 
 
 def _bank_settings(options: BenchOptions) -> dict[str, Any]:

@@ -89,8 +89,8 @@ def evaluate(
         from fakelocator_zoo.evaluation.environment import provenance
         from fakelocator_zoo.evaluation.samples import EvaluationSet, read_pairs, read_photos, read_whole
         from fakelocator_zoo.evaluation.tables import read_card, write_card
+        from fakelocator_zoo.hub.files import write_whole
         from fakelocator_zoo.images.files import make_folder, write_png
-        from fakelocator_zoo.model_files import write_whole
         from fakelocator_zoo.transforms.degradations import degradation, parse_degradation
 
     degraded = None if jpeg is None else ("jpeg", float(jpeg))

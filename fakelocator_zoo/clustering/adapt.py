@@ -29,10 +29,10 @@ from fakelocator_zoo.clustering.arguments import MIN_SAMPLES
 from fakelocator_zoo.clustering.embedding import Method
 from fakelocator_zoo.clustering.scatter import draw_scatter
 from fakelocator_zoo.clustering.separability import MIN_GAP
+from fakelocator_zoo.hub.files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.images.files import ImageError, make_folder, write_png
 from fakelocator_zoo.inference.features import Features, extract_features, model_identity
 from fakelocator_zoo.inference.localizer import Localization
-from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.heads import image_weight
 

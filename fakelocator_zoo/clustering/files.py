@@ -13,7 +13,7 @@ from fakelocator_zoo.clustering.arguments import check_arguments
 from fakelocator_zoo.clustering.embedding import ClusterModel
 from fakelocator_zoo.clustering.estimator import SingleSampleClustering
 from fakelocator_zoo.clustering.reduction import Reduction
-from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, read_tensors, write_folder
+from fakelocator_zoo.hub.files import CONFIG, WEIGHTS, read_config, read_tensors, write_folder
 
 _TYPE = "single_sample_clustering"
 _JUDGEMENT = ("silhouette_", "feature_silhouette_", "gap_", "stability_", "separable_", "reason_")
@@ -64,8 +64,9 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
     """
     folder = Path(folder)
     config = read_config(folder)
-    if config.get("model_type") != _TYPE:
-        raise ValueError(f"{folder} is no saved clustering: its {CONFIG} says {config.get('model_type') or 'nothing'}")
+    kind = config.get("model_type")
+    if kind != _TYPE:
+        raise ValueError(f"{folder / CONFIG} describes a model of type {kind or 'unknown'}, not {_TYPE}")
     tensors = {name: tensor.numpy() for name, tensor in read_tensors(folder).items()}
     try:
         clusters = SingleSampleClustering(**config["options"])

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from fakelocator_zoo.hub.files import write_whole
 from fakelocator_zoo.images.files import ImageError
 from fakelocator_zoo.inference.localizer import as_image
-from fakelocator_zoo.model_files import write_whole
 
 if TYPE_CHECKING:
     from fakelocator_zoo.models.fakelocator import FakeLocator

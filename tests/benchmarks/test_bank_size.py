@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakelocator_zoo.generators.bank import BANK, save_generator
+from fakelocator_zoo.generators.bank import BANK
 from fakelocator_zoo.generators.network import Generator
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bank_size.py"
@@ -20,7 +20,7 @@ def test_a_row_for_each_bank_with_and_without_noise(
     bank = tmp_path / "bank"
     bank.mkdir()
     for name in list(BANK)[:3]:
-        save_generator(Generator(**BANK[name]).eval(), bank / f"{name}.safetensors")
+        Generator(**BANK[name]).save_pretrained(bank / name)
     out = tmp_path / "out"
     folders = ["--photos", bench_data / "faces", "--pairs", bench_data / "pairs", "--bank", bank, "--out", out]
     options = ["--sizes", 1, "--seeds", 0, "--steps", 2, "--limit", 2]

@@ -30,7 +30,6 @@ from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.evaluation.metrics import pixel_auc
 from fakelocator_zoo.face_parsing import FaceParser
 from fakelocator_zoo.face_parsing.parts import PARTS
-from fakelocator_zoo.generators.bank import save_generator
 from fakelocator_zoo.generators.network import Generator
 
 TINY = {
@@ -79,7 +78,7 @@ def data(tmp_path: Path, generators: list[Generator]) -> Path:
             save("attributes/gan/fake", f"{person}_{attribute}", rng.integers(0, 256, (32, 32, 3), np.uint8))
     (tmp_path / "bank").mkdir()
     for number, generator in enumerate(generators):
-        save_generator(generator, tmp_path / "bank" / f"{number}.safetensors")
+        generator.save_pretrained(tmp_path / "bank" / str(number))
     return tmp_path
 
 

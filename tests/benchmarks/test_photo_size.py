@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakelocator_zoo import FakeLocator
-from fakelocator_zoo.generators.bank import BANK, save_generator
+from fakelocator_zoo.generators.bank import BANK
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.training.recipe import load_recipe
 
@@ -32,7 +32,7 @@ def test_a_row_for_each_size(
     bank.mkdir()
     unseen = next(name for name in BANK if name not in NAMED)
     for name in (NAMED[0], unseen):
-        save_generator(Generator(**BANK[name]).eval(), bank / f"{name}.safetensors")
+        Generator(**BANK[name]).save_pretrained(bank / name)
     folders = ["--photos", bench_data / "faces", "--bank", bank, "--models", model, "--out", out]
     for _ in range(2):
         run(monkeypatch, *folders, "--sizes", 48, 64, "--limit", 2)

@@ -14,7 +14,7 @@ from PIL import Image
 from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask, read_scenery
 from fakelocator_zoo.data.landmarks import LANDMARK_PARTS, draw_parts, read_landmarks, read_tem
 from fakelocator_zoo.evaluation.face_parser import evaluate_face_parser
-from fakelocator_zoo.face_parsing import PARTS, FaceParser, load_face_parser
+from fakelocator_zoo.face_parsing import PARTS, FaceParser
 from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.face_parsing.parts import mirror_order
 from fakelocator_zoo.training.face_parser import (
@@ -173,7 +173,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     finally:
         training._checkpoint = keep
     train_face_parser(faces, stopped, fresh(), settings)
-    whole, again = load_face_parser(tmp_path / "whole"), load_face_parser(stopped)
+    whole, again = FaceParser.from_pretrained(tmp_path / "whole"), FaceParser.from_pretrained(stopped)
     images = torch.rand(1, 3, 64, 64)
     assert torch.equal(whole(images), again(images))
     epochs = [json.loads(line)["epoch"] for line in (stopped / "log.jsonl").read_text().splitlines()]
