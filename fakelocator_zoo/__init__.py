@@ -1,7 +1,8 @@
-"""FakeLocator: locate what a generator painted in a face.
+"""FakeLocator: locate which pixels of a face photo a generator made.
 
-The public names are imported on first use, so that ``import fakelocator_zoo`` costs nothing. It also makes
-``smp.create_model("fakelocator", ...)`` and ``timm.create_model("fakelocator_...")`` work, in either import order.
+Public names are imported on first use, so ``import fakelocator_zoo`` imports neither torch nor timm. The first use of
+one registers the models with smp and timm: ``smp.create_model("fakelocator", ...)`` and
+``timm.create_model("fakelocator_...")``. Where smp or timm was imported before, this import registers them.
 """
 
 from __future__ import annotations
@@ -9,47 +10,46 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fakelocator_zoo.zoo.models import create_model, from_pretrained, list_models, register
+from fakelocator_zoo.zoo.registration import register, register_with_imported
 
 if TYPE_CHECKING:
-    from fakelocator_zoo.clustering import SingleSampleClustering
-    from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
-    from fakelocator_zoo.inference.localizer import Localizer
-    from fakelocator_zoo.models.fakelocator import FakeLocator
-    from fakelocator_zoo.models.output import FakeLocatorOutput
-    from fakelocator_zoo.transforms.fakeness_map import fakeness_map
+    from fakelocator_zoo.clustering import SingleSampleClustering as SingleSampleClustering
+    from fakelocator_zoo.face_parsing import FaceParser as FaceParser
+    from fakelocator_zoo.face_parsing import as_face_parser as as_face_parser
+    from fakelocator_zoo.generators.network import Generator as Generator
+    from fakelocator_zoo.inference.localizer import Localizer as Localizer
+    from fakelocator_zoo.models.fakelocator import FakeLocator as FakeLocator
+    from fakelocator_zoo.models.output import FakeLocatorOutput as FakeLocatorOutput
+    from fakelocator_zoo.transforms.fakeness_map import fakeness_map as fakeness_map
+    from fakelocator_zoo.zoo.models import create_model as create_model
+    from fakelocator_zoo.zoo.models import from_pretrained as from_pretrained
+    from fakelocator_zoo.zoo.models import list_models as list_models
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "FaceParser",
-    "FakeLocator",
-    "FakeLocatorOutput",
-    "Localizer",
-    "SingleSampleClustering",
-    "__version__",
-    "create_model",
-    "fakeness_map",
-    "from_pretrained",
-    "list_models",
-    "load_face_parser",
-]
-
+#: Every public name and its module.
 _HOME = {
-    "FaceParser": "fakelocator_zoo.face_parsing",
-    "FakeLocator": "fakelocator_zoo.models.fakelocator",
-    "FakeLocatorOutput": "fakelocator_zoo.models.output",
-    "Localizer": "fakelocator_zoo.inference.localizer",
-    "SingleSampleClustering": "fakelocator_zoo.clustering",
-    "fakeness_map": "fakelocator_zoo.transforms.fakeness_map",
-    "load_face_parser": "fakelocator_zoo.face_parsing",
+    "FaceParser": "face_parsing",
+    "FakeLocator": "models.fakelocator",
+    "FakeLocatorOutput": "models.output",
+    "Generator": "generators.network",
+    "Localizer": "inference.localizer",
+    "SingleSampleClustering": "clustering",
+    "as_face_parser": "face_parsing",
+    "create_model": "zoo.models",
+    "fakeness_map": "transforms.fakeness_map",
+    "from_pretrained": "zoo.models",
+    "list_models": "zoo.models",
 }
+
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    register()
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 
@@ -58,4 +58,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-register()
+register_with_imported()

@@ -7,10 +7,10 @@ import torch
 
 import fakelocator_zoo as fz
 from fakelocator_zoo.generators.bank import load_generator
-from fakelocator_zoo.hub import bundled_file
+from fakelocator_zoo.hub import find_bundled
 from fakelocator_zoo.inference.demo import DemoResult, demo_photo, repaint, run_demo
 from fakelocator_zoo.inference.localizer import Localizer
-from fakelocator_zoo.zoo.models import DEFAULT_MODEL
+from fakelocator_zoo.zoo.models import DEFAULT_MODEL, list_models, model_table
 
 PARTS = ("eyes", "mouth", "hair")
 
@@ -18,7 +18,7 @@ PARTS = ("eyes", "mouth", "hair")
 @pytest.fixture(scope="module")
 def demos() -> dict[str, DemoResult]:
     localizer = Localizer(DEFAULT_MODEL, device="cpu")
-    generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
+    generator = load_generator("generator_demo.open")
     return {part: run_demo(localizer, generator, part) for part in PARTS}
 
 
@@ -47,7 +47,7 @@ def test_the_untouched_portrait_is_called_real(demos):
 
 
 def test_repainting_leaves_the_rest_alone():
-    generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
+    generator = load_generator("generator_demo.open")
     photo = demo_photo()
     manipulated, mask = repaint(photo, "mouth", generator)
     assert np.array_equal(manipulated[mask == 0], photo[mask == 0])
@@ -55,8 +55,15 @@ def test_repainting_leaves_the_rest_alone():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", fz.list_models(pretrained=True))
-def test_timm_gives_the_decision_of_every_model(name):
-    detector = timm.create_model(name, pretrained=True).eval()
+@pytest.mark.parametrize("name", list_models())
+def test_every_model_is_whole_and_timm_gives_its_decision(name):
+    model = fz.from_pretrained(name)
+    for size in ((97, 131), (256, 256)):
+        output = model(torch.rand(1, 3, *size))
+        assert output.fakeness_map.shape == (1, 1, *size) and output.logits.isfinite().all()
     images = torch.rand(1, 3, 128, 128)
-    torch.testing.assert_close(detector(images), fz.from_pretrained(name).classify(images), atol=1e-4, rtol=1e-3)
+    detector = timm.create_model(name, pretrained=True).eval()
+    torch.testing.assert_close(detector(images), model(images).logits, atol=1e-4, rtol=1e-3)
+    assert all((find_bundled(name) / filename).is_file() for filename in ("README.md", "recipe.yaml"))
+    row = next(row for row in model_table() if row["name"] == name)
+    assert row["license"] != "unknown" and row["trained_on"] and row["description"] and row["megabytes"] < 60

@@ -15,7 +15,7 @@ from rich.progress import track
 import fakelocator_zoo
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Skipped
-from fakelocator_zoo.model_files import write_whole
+from fakelocator_zoo.hub.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.harness.table import Row, Table
 from fakelocator_zoo.evaluation.tables import markdown_table
-from fakelocator_zoo.model_files import write_whole
+from fakelocator_zoo.hub.files import write_whole
 
 
 def write_table(folder: Path, name: str, table: Table, about: Mapping[str, Any], options: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ from benchmarks.harness.parts import (
 from benchmarks.harness.table import Row, Skipped, Table
 from benchmarks.harness.training import bank_generators, bank_paths, fit, model_loss
 from fakelocator_zoo.evaluation import metrics
-from fakelocator_zoo.face_parsing import load_face_parser
+from fakelocator_zoo.face_parsing.parser import DEFAULT_FACE_PARSER, FaceParser
 from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.images import list_images
 from fakelocator_zoo.models.fakelocator import FakeLocator
@@ -269,4 +269,4 @@ def _fakes(options: Options, part: str) -> PartFakes:
 
 @lru_cache(maxsize=1)
 def _face_parser() -> PartMapping:
-    return load_face_parser()
+    return FaceParser.from_pretrained(DEFAULT_FACE_PARSER).freeze()

@@ -38,10 +38,9 @@ def demo(
         raise typer.BadParameter(f"{part!r} is none of {', '.join(demonstration.PARTS)}", param_hint="--part")
     make_folder(out)
     from fakelocator_zoo.generators.bank import load_generator
-    from fakelocator_zoo.hub import bundled_file
 
     localizer = load_localizer(model, device)
-    generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
+    generator = load_generator("generator_demo.open")
     result = demonstration.run_demo(localizer, generator, part)
     write_image(out / "demo.png", demonstration.demo_sheet(result))
 
@@ -174,13 +173,13 @@ def models(
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    table = terminal.table("name", "parameters", "MB", "licence", "trained on")
+    table = terminal.table("name", "parameters", "MB", "license", "trained on")
     for row in rows:
         table.add_row(
             row["name"],
             f"{row['parameters'] / 1e6:.2f} M",
             f"{row['megabytes']:.1f}",
-            row["licence"],
+            row["license"],
             row["trained_on"],
         )
     terminal.show(table)

@@ -35,12 +35,12 @@ def parse(
     if photos:
         make_folder(out)
         with terminal.stdout_to_stderr():
-            from fakelocator_zoo.face_parsing.weights import load_face_parser
+            from fakelocator_zoo.face_parsing import FaceParser
+            from fakelocator_zoo.hub.files import write_whole
             from fakelocator_zoo.inference.parse import parse_photo
             from fakelocator_zoo.inference.parse_render import index_png, parts_sheet
-            from fakelocator_zoo.model_files import write_whole
 
-            network = load_face_parser(face_parser)
+            network = FaceParser.from_pretrained(face_parser).freeze()
         taken: set[str] = set()
         for photo in with_progress(photos, "parsing"):
             try:

@@ -32,7 +32,6 @@ from fakelocator_zoo.clustering.separability import MIN_GAP
 from fakelocator_zoo.images import ImageError, make_folder, write_image
 from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.inference.localizer import Localization
-from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 RESULTS, SCATTER, ADAPTER = "results.csv", "scatter.png", "adapter"

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fakelocator_zoo.clustering.embedding import Reduction
 from fakelocator_zoo.clustering.estimator import SingleSampleClustering
-from fakelocator_zoo.model_files import CONFIG, WEIGHTS, read_config, read_tensors, write_folder
+from fakelocator_zoo.hub.files import CONFIG, WEIGHTS, read_config, read_tensors, write_folder
 
 _TYPE = "single_sample_clustering"
 _VALUES = ("silhouette_", "feature_silhouette_", "gap_", "stability_", "separable_", "reason_", "fake_cluster_")
@@ -59,8 +59,9 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
     """
     folder = Path(folder)
     config = read_config(folder)
-    if config.get("model_type") != _TYPE:
-        raise ValueError(f"{folder} is no saved clustering: its {CONFIG} says {config.get('model_type') or 'nothing'}")
+    kind = config.get("model_type")
+    if kind != _TYPE:
+        raise ValueError(f"{folder / CONFIG} describes a model of type {kind or 'unknown'}, not {_TYPE}")
     tensors = {name: tensor.numpy() for name, tensor in read_tensors(folder).items()}
     try:
         clusters = SingleSampleClustering(**config["options"])

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask
 from fakelocator_zoo.face_parsing.parser import FaceParser, PartMapping
 from fakelocator_zoo.face_parsing.parts import GROUPS, PARTS
-from fakelocator_zoo.face_parsing.weights import load_face_parser
 
 CLASSES: dict[str, tuple[str, ...]] = {
     "background": ("background",),
@@ -86,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     cli.add_argument("--masks", type=Path, required=True, help="folder of palette PNGs named like the photos")
     cli.add_argument("--last", type=int, default=100, help="photos at the end of the list to use (0: all)")
     given = cli.parse_args(arguments)
-    parser: FaceParser = load_face_parser(given.weights)
+    parser = FaceParser.from_pretrained(given.weights).freeze()
     faces = read_celebamask(given.images, given.masks, side=512, last=given.last)
     sys.stdout.write(json.dumps(evaluate_face_parser(parser, faces), indent=2) + "\n")
 

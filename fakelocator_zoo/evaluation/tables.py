@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fakelocator_zoo.evaluation.results import DECISION_METRICS, MAP_METRICS
-from fakelocator_zoo.model_files import CARD, write_whole
+from fakelocator_zoo.hub.files import CARD, write_whole
 
 OPEN, CLOSE = "<!-- evaluation -->", "<!-- /evaluation -->"
 #: What a report starts with; the title comes after it.

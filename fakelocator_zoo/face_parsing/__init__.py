@@ -12,14 +12,11 @@ if TYPE_CHECKING:
     from fakelocator_zoo.face_parsing.adapter import BISENET_PARTS, as_face_parser
     from fakelocator_zoo.face_parsing.parser import FaceParser
     from fakelocator_zoo.face_parsing.parts import GROUPS, PARTS, resolve_parts
-    from fakelocator_zoo.face_parsing.weights import load_face_parser, save_face_parser
 
 _HOME = {
     "FaceParser": "parser",
     "BISENET_PARTS": "adapter",
     "as_face_parser": "adapter",
-    "load_face_parser": "weights",
-    "save_face_parser": "weights",
     "PARTS": "parts",
     "GROUPS": "parts",
     "resolve_parts": "parts",
@@ -31,9 +28,7 @@ __all__ = [
     "PARTS",
     "FaceParser",
     "as_face_parser",
-    "load_face_parser",
     "resolve_parts",
-    "save_face_parser",
 ]
 
 

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fakelocator_zoo.face_parsing.parts import FEATURES, GROUPS, PARTS, resolve_parts
+from fakelocator_zoo.hub import PretrainedMixin
 
+DEFAULT_FACE_PARSER = "face_parser.research"
 _STRIDE = 32  # deepest stride of the encoders: the working size is a multiple of it
 _MIN_FACE, _MIN_FEATURES = 0.02, 0.005
 
@@ -59,7 +61,7 @@ class PartMapping(nn.Module):
         return share
 
 
-class FaceParser(PartMapping):
+class FaceParser(PretrainedMixin, PartMapping):
     """An smp feature pyramid (FPN) on a timm encoder, stopped at stride 4.
 
     Convention:
@@ -77,7 +79,13 @@ class FaceParser(PartMapping):
         mean, std: normalisation of the encoder.
 
     Source: Kirillov et al., "Panoptic Feature Pyramid Networks", CVPR 2019, by way of smp.FPN.
+
+    >>> parser = FaceParser.from_pretrained(DEFAULT_FACE_PARSER).freeze()
+    >>> parser(torch.rand(1, 3, 200, 200)).shape
+    torch.Size([1, 19, 64, 64])
     """
+
+    model_type = "face_parser"
 
     mean: Tensor
     std: Tensor
@@ -95,7 +103,7 @@ class FaceParser(PartMapping):
         super().__init__(parts)
         if side < _STRIDE or side % _STRIDE:
             raise ValueError(f"side must be a positive multiple of {_STRIDE}, not {side}")
-        self.config: dict[str, Any] = {
+        self._config: dict[str, Any] = {
             "parts": list(parts),
             "encoder_name": encoder_name,
             "pyramid_channels": pyramid_channels,

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fakelocator_zoo.data.photos import PhotoCrops
 from fakelocator_zoo.generators.adversarial import train_generator
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.hub.files import WEIGHTS
 
 CROP_SIZE = 48
 BATCH_SIZE = 8
@@ -80,8 +77,8 @@ def train_bank(
 ) -> dict[str, Generator]:
     """Train the generators of :data:`BANK` that ``folder`` lacks, and return them all.
 
-    A generator is written when it is finished (temporary name, then replaced), so a killed run goes on
-    with the next one. ``report(name, figures)`` is called after each.
+    A generator's folder is written, whole, when it is finished, so a killed run goes on with the next one.
+    ``report(name, figures)`` is called after each.
 
     Raises:
         ValueError: for a name that is not in the bank.
@@ -92,7 +89,7 @@ def train_bank(
         raise ValueError(f"unknown generators {', '.join(unknown)}; the bank has {', '.join(BANK)}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in chosen if not (folder / f"{name}.safetensors").exists()]
+    missing = [name for name in chosen if not (folder / name / WEIGHTS).is_file()]
     crops = PhotoCrops(photos, CROP_SIZE, 4096, seed=seed) if missing else None
     for name in missing:
         assert crops is not None
@@ -107,39 +104,25 @@ def train_bank(
             )
         else:
             figures = train_generator(generator, batches, steps=steps)
-        save_generator(generator, folder / f"{name}.safetensors", extra={"steps": steps, "seed": seed, **figures})
+        about = {"generator": name, "steps": steps, "seed": seed, **figures}
+        recipe = "".join(f"{key}: {value}\n" for key, value in about.items())
+        generator.save_pretrained(folder / name, dtype=torch.float16, recipe=recipe)
         report(name, figures)
-    return {name: load_generator(folder / f"{name}.safetensors", device) for name in chosen}
+    return {name: load_generator(folder / name, device) for name in chosen}
 
 
-def save_generator(generator: Generator, path: str | Path, extra: Mapping[str, Any] | None = None) -> None:
-    """Write a generator in fp16 as one safetensors file, its configuration in the header."""
-    path = Path(path)
-    tensors = {
-        key: value.detach().cpu().half() if value.is_floating_point() else value.cpu()
-        for key, value in generator.state_dict().items()
-    }
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file(tensors, temporary, {"config": json.dumps(generator.config), "training": json.dumps(dict(extra or {}))})
-    temporary.replace(path)
-
-
-def load_generator(path: str | Path, device: str | torch.device = "cpu") -> Generator:
-    """Read a generator written by :func:`save_generator`, in eval mode and without gradients.
+def bank_folders(bank: str | Path) -> list[Path]:
+    """The folders of a bank's generators, sorted by name.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: where the file is not a generator's safetensors.
+        FileNotFoundError: where there is none.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; train it with `fakelocator bank`")
-    try:
-        with safe_open(path, framework="pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a generator written by save_generator: {error}") from error
-    generator = Generator(**config)
-    generator.load_state_dict(tensors)
-    return generator.eval().requires_grad_(False).to(device)
+    folders = sorted(path.parent for path in Path(bank).glob(f"*/{WEIGHTS}"))
+    if not folders:
+        raise FileNotFoundError(f"{bank} holds no generator; train some with `fakelocator bank`")
+    return folders
+
+
+def load_generator(name: str | Path, device: str | torch.device = "cpu") -> Generator:
+    """A trained generator in eval mode and without gradients; arguments and errors of ``from_pretrained``."""
+    return Generator.from_pretrained(name, map_location=device).requires_grad_(False)

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fakelocator_zoo.hub import PretrainedMixin
+
 GeneratorUpsampling = Literal["transposed", "transposed3", "transposed2", "nearest", "bilinear", "pixel_shuffle"]
 Normalisation = Literal["none", "batch", "instance"]
 
@@ -71,7 +73,7 @@ class Noise(nn.Module):
         return x + self.strength * torch.randn_like(x[:, :1])
 
 
-class Generator(nn.Module):
+class Generator(PretrainedMixin, nn.Module):
     """Re-synthesises an image: encode to stride 2**levels, decode with one kind of upsampling.
 
     Args:
@@ -86,6 +88,8 @@ class Generator(nn.Module):
         blocks: residual blocks in the middle.
     """
 
+    model_type = "generator"
+
     def __init__(
         self,
         upsampling: GeneratorUpsampling = "transposed",
@@ -98,7 +102,9 @@ class Generator(nn.Module):
         blocks: int = 1,
     ) -> None:
         super().__init__()
-        self.config = {
+        if not 1 <= levels <= 4:
+            raise ValueError(f"levels must be 1 to 4, got {levels}")
+        self._config = {
             "upsampling": upsampling,
             "levels": levels,
             "width": width,

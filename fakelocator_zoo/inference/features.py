@@ -16,7 +16,6 @@ from torch import Tensor
 
 from fakelocator_zoo.images import ImageError
 from fakelocator_zoo.inference.localizer import as_image
-from fakelocator_zoo.model_files import write_whole
 
 if TYPE_CHECKING:
     from fakelocator_zoo.models.fakelocator import FakeLocator

@@ -167,12 +167,12 @@ def resolve_face_parser(face_parser: nn.Module | str | Mapping[str, Any] | None)
     Raises:
         ValueError: for what does not behave as a face parser.
     """
-    from fakelocator_zoo.face_parsing import FaceParser, load_face_parser
+    from fakelocator_zoo.face_parsing.parser import DEFAULT_FACE_PARSER, FaceParser
 
     if face_parser is None:
-        face_parser = load_face_parser()
-    elif isinstance(face_parser, str):
-        face_parser = load_face_parser(face_parser)
+        face_parser = DEFAULT_FACE_PARSER
+    if isinstance(face_parser, str):
+        face_parser = FaceParser.from_pretrained(face_parser)
     elif isinstance(face_parser, Mapping):
         face_parser = FaceParser(**face_parser)
     behaves = hasattr(face_parser, "parts") and hasattr(face_parser, "has_face")

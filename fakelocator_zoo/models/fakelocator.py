@@ -6,8 +6,7 @@ Huang et al., "FakeLocator: Robust Localization of GAN-Based Face Manipulations"
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from segmentation_models_pytorch.base import SegmentationModel
 from torch import Tensor, nn
 
 from fakelocator_zoo.face_parsing.parts import resolve_parts
+from fakelocator_zoo.hub import PretrainedMixin
 from fakelocator_zoo.models.attention import (
     AttentionMode,
     PartsAttention,
@@ -32,7 +32,7 @@ from fakelocator_zoo.models.residual import INPUT_CHANNELS, InputKind, check_ima
 from fakelocator_zoo.models.texture import TextureBranch
 
 
-class FakeLocator(SegmentationModel):
+class FakeLocator(PretrainedMixin, SegmentationModel):
     """Encoder, attention, decoder, map head and classification head in one smp model.
 
     The paper's plain network is ``input="rgb", encoder_depth=5, decoder_channels=(256, 128, 64, 32, 16),
@@ -63,6 +63,12 @@ class FakeLocator(SegmentationModel):
     Raises:
         ValueError: for an encoder without a feature pyramid and for any bad argument.
     """
+
+    model_type = "fakelocator"
+    # The weights file holds the encoder; loading must never fetch another one.
+    fixed_arguments: ClassVar = {"encoder_weights": None, "in_channels": 3, "classes": 1}
+    submodels = ("face_parser",)
+    dependent_arguments: ClassVar = {"attention": ("face_parser", "attention_stages", "attention_mode")}
 
     requires_divisible_input_shape = False
 
@@ -134,8 +140,6 @@ class FakeLocator(SegmentationModel):
         self._config = {
             "encoder_name": encoder_name,
             "encoder_depth": encoder_depth,
-            # The weights file holds the encoder; loading must never fetch another one.
-            "encoder_weights": None,
             "input": input,
             "decoder_channels": list(decoder_channels),
             "decoder_upsampling": decoder_upsampling,
@@ -221,6 +225,13 @@ class FakeLocator(SegmentationModel):
         dense = self.dense(images, attention)
         return self.classification_head.pool(dense.evidence, dense.confidence)
 
+    def features(self, images: Tensor, attention: Tensor | None = None) -> list[Tensor]:
+        """What each stage of the encoder gives, (B, C, h, w), the input planes first.
+
+        Arguments and errors are those of :meth:`forward`.
+        """
+        return self._encoded(images, self._attended(images, attention)[0])[1]
+
     def attend(self, images: Tensor) -> PartsAttention | None:
         """The face parser's map of images (B, 3, H, W), to be kept and given to later calls; None without a parser."""
         if self.face_parser is None or self.attention_parts is None:
@@ -238,7 +249,8 @@ class FakeLocator(SegmentationModel):
         finally:
             self.train(training)
 
-    def _dense(self, images: Tensor, attention: Tensor | None) -> DenseOutput:
+    def _encoded(self, images: Tensor, attention: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """The images, padded to multiples of the stride, and what each stage of the encoder gives for them."""
         height, width = images.shape[-2:]
         stride = self.evidence_stride
         pad = (0, -width % stride, 0, -height % stride)
@@ -248,7 +260,11 @@ class FakeLocator(SegmentationModel):
             attention = F.pad(resize_attention(attention, height, width), pad, mode="replicate")
         planes = input_planes(padded, self.input, self.image_mean, self.image_std)
         with self._stage_attention.applied(attention):
-            features = self.encoder(planes)
+            return padded, list(self.encoder(planes))
+
+    def _dense(self, images: Tensor, attention: Tensor | None) -> DenseOutput:
+        height, width = images.shape[-2:]
+        padded, features = self._encoded(images, attention)
         texture = None if self.texture is None else self.texture(padded)
         p_fake_logits, magnitude = self.segmentation_head(self.decoder(features, texture), texture)
         evidence, confidence = self.classification_head.maps(features[-1])
@@ -261,24 +277,3 @@ class FakeLocator(SegmentationModel):
             check_attention(attention, images.shape[0])  # len() would fix the batch size of an export
             return attention, None
         return self.attend(images) or (None, None)
-
-    # Files: see fakelocator_zoo.hub, which these call.
-
-    @classmethod
-    def from_pretrained(cls, name: str | Path, **options: Any) -> FakeLocator:
-        """A published model's name, a folder, or a Hub id with ``@revision``; see :func:`fakelocator_zoo.hub.load`."""
-        from fakelocator_zoo.hub import load
-
-        return load(name, **options)
-
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> Path:
-        """Write config.json, model.safetensors and a model card; see :func:`fakelocator_zoo.hub.save`."""
-        from fakelocator_zoo.hub import save
-
-        return save(self, save_directory, **options)
-
-    def push_to_hub(self, repo_id: str, **options: Any) -> str:
-        """Save and upload; see :func:`fakelocator_zoo.hub.push`."""
-        from fakelocator_zoo.hub import push
-
-        return push(self, repo_id, **options)

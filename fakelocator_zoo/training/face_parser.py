@@ -18,7 +18,6 @@ from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask, read
 from fakelocator_zoo.data.landmarks import LANDMARK_PARTS, read_landmarks
 from fakelocator_zoo.face_parsing.parser import FaceParser
 from fakelocator_zoo.face_parsing.parts import PARTS
-from fakelocator_zoo.face_parsing.weights import load_face_parser, save_face_parser
 from fakelocator_zoo.training.face_parser_augmentation import FaceAugmentation
 
 
@@ -131,7 +130,7 @@ def train_face_parser(
         with (out / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
     average.freeze()
-    save_face_parser(average, out)
+    average.save_pretrained(out, dtype=torch.float16)
     return average
 
 
@@ -172,7 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(settings.seed)
     parser = FaceParser(parts, given["encoder"], side=settings.frame)
     if given["start_from"]:
-        parser.load_state_dict(load_face_parser(given["start_from"]).state_dict())
+        parser.load_state_dict(FaceParser.from_pretrained(given["start_from"]).state_dict())
     train_face_parser(faces, given["out"], parser, settings, read_scenery(given["scenery"]))
     sys.stdout.write(f"{given['out']}\n")
 

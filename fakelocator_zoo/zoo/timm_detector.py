@@ -1,4 +1,4 @@
-"""A FakeLocator's real/fake decision as a timm model: ``timm.create_model("fakelocator_...")``.
+"""FakeLocators as timm models: ``timm.create_model("fakelocator_...")``.
 
 The name of this file matters: timm lists models under the last part of their module's name.
 """
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from timm.models import PretrainedCfg, generate_default_cfgs, is_model, register_model, resolve_pretrained_cfg
 from torch import Tensor, nn
 
-from fakelocator_zoo.hub import bundled_file
-from fakelocator_zoo.model_card import read_card_header
-from fakelocator_zoo.model_files import WEIGHTS
+from fakelocator_zoo.hub.card import read_card_header
+from fakelocator_zoo.hub.files import WEIGHTS
+from fakelocator_zoo.hub.sources import DEFAULT_TAG, bundled_root
 
 if TYPE_CHECKING:
-    # At run time this module is imported while smp, which FakeLocator needs, may still be importing timm.
     from fakelocator_zoo.models.fakelocator import FakeLocator
 
 #: Read by timm's register_model; filled by register_detectors before it registers.
@@ -24,28 +23,30 @@ default_cfgs: dict[str, Any] = {}
 
 
 class FakeLocatorDetector(nn.Module):
-    """Encoder, texture stem and classification head of a FakeLocator, without its decoder.
+    """A FakeLocator's encoder with a classifier of timm's kind, or its own real/fake decision.
 
     Convention:
-        Images are (B, 3, H, W) in [0, 1], any H and W: ``pretrained_cfg`` has mean 0 and standard deviation 1,
-        so timm's data pipeline gives just that. Logits are (B, num_classes): real, fake. Features are
-        (B, num_features, h, w), their mean over h and w what the head reads: the image's texture statistics,
-        repeated; of a model without texture stem the encoder's deepest feature.
+        Images are (B, 3, H, W) in [0, 1], any H and W: ``pretrained_cfg`` has mean 0 and standard deviation 1, so
+        timm's data pipeline gives just that. Features are the encoder's deepest, (B, num_features, h, w). With two
+        classes, as it is created, the model gives the FakeLocator's logits (real, fake), which its maps decide as
+        well. With another number, or after :meth:`reset_classifier`, a new linear layer reads the features' mean,
+        and only encoder and face parser are kept.
 
     Args:
-        locator: the model to take apart; its decoder and map head are dropped from it.
-        num_classes: 2 keeps its classification head, 0 gives pooled features, others get a new head.
+        locator: the model to wrap; it is changed where the classifier is replaced.
+        num_classes: 2 keeps the decision; 0 gives pooled features, others a new classifier.
+        drop_rate: dropout before a new classifier.
     """
 
-    def __init__(self, locator: FakeLocator, num_classes: int = 2) -> None:
+    def __init__(self, locator: FakeLocator, num_classes: int = 2, drop_rate: float = 0.0) -> None:
         super().__init__()
-        # The type says what a whole FakeLocator has; this one only classifies.
-        locator.decoder = nn.Identity()  # type: ignore[assignment]
-        locator.segmentation_head = nn.Identity()  # type: ignore[assignment]
         self.locator = locator
-        self.num_features: int = locator.classification_head.linear.in_features
-        self.head_hidden_size = self.num_features
+        channels: list[int] = list(locator.encoder.out_channels)  # type: ignore[arg-type]
+        self.num_features = self.head_hidden_size = channels[-1]
         self.num_classes = 2
+        self.drop = nn.Dropout(drop_rate)
+        #: None stands for the FakeLocator's decision.
+        self.head: nn.Module | None = None
         self.pretrained_cfg: dict[str, Any] = {}
         if num_classes != 2:
             self.reset_classifier(num_classes)
@@ -57,48 +58,58 @@ class FakeLocatorDetector(nn.Module):
 
     def get_classifier(self) -> nn.Module:
         """The last linear layer (an identity where ``num_classes`` is 0)."""
-        return self.locator.classification_head.linear
+        return self.locator.classification_head.linear if self.head is None else self.head  # type: ignore[return-value]
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Replace the last layer by a new one, or by none for 0 classes; pooling is always the mean."""
+        """Read the features' mean by a new linear layer, or as it is for 0 classes; pooling is always the mean."""
         if global_pool not in (None, "avg"):
             raise ValueError(f"a FakeLocator pools with 'avg' only, got {global_pool!r}")
         self.num_classes = num_classes
-        old = self.get_classifier()
-        device = next(self.parameters()).device
+        device = next(self.locator.encoder.parameters()).device
         new = nn.Linear(self.num_features, num_classes, device=device) if num_classes else nn.Identity()
-        self.locator.classification_head.linear = new.train(old.training)  # type: ignore[assignment]
+        self.head = new.train(self.training)
+        # Parameters without gradients would stop distributed training.
+        for name, _ in list(self.locator.named_children()):
+            if name not in ("encoder", "face_parser"):
+                setattr(self.locator, name, None)
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, num_features, h, w)."""
-        height, width = images.shape[-2:]
-        _, texture, features, attention, _ = self.locator.encode_stages(images)
-        deepest = features[-1]
-        if texture is None:
-            return deepest
-        statistics = self.locator.texture_statistics(texture.logits, attention, height, width)
-        return statistics[:, :, None, None].expand(-1, -1, *deepest.shape[-2:])
+        """(B, 3, H, W) in [0, 1] -> the encoder's deepest features (B, num_features, h, w)."""
+        return self.locator.features(images)[-1]
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
-        """(B, num_features, h, w) -> logits (B, num_classes), or (B, num_features) with ``pre_logits``."""
-        pooled = features.mean(dim=(2, 3))
+        """(B, num_features, h, w) -> logits (B, num_classes), or their mean (B, num_features) with ``pre_logits``.
+
+        Raises:
+            ValueError: for the logits of the FakeLocator's own decision, which is not made from features alone.
+        """
+        pooled = self.drop(features.mean(dim=(2, 3)))
         if pre_logits:
             return pooled
-        return self.locator.classification_head(pooled, None if self.locator.texture is None else pooled)
+        if self.head is None:
+            raise ValueError("the FakeLocator's decision needs the image: call the model, or reset_classifier(2) first")
+        logits: Tensor = self.head(pooled)
+        return logits
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, num_classes), as of both steps; beside a stem the encoder need not run."""
-        return self.locator.classify(images)
+        """(B, 3, H, W) in [0, 1] -> logits (B, num_classes)."""
+        if self.head is None:
+            decision: Tensor = self.locator(images).logits
+            return decision
+        return self.forward_head(self.forward_features(images))
 
 
 def register_detectors(names: Sequence[str]) -> None:
     """Register models of the zoo (``architecture.tag``) with timm, one entry point an architecture."""
+    architectures = dict.fromkeys(name.split(".")[0] for name in names)
+    new = [each for each in architectures if not is_model(each)]
     configs: dict[str, dict[str, Any] | PretrainedCfg] = {}
     for name in names:
-        weights = bundled_file(name, "config.json").with_name(WEIGHTS)
-        licence = read_card_header(weights.parent).get("license")
         architecture, _, tag = name.partition(".")
-        configs[f"{architecture}.{tag}{'*' if tag == 'open' else ''}"] = PretrainedCfg(
+        if architecture not in new:
+            continue
+        weights = bundled_root() / name / WEIGHTS
+        configs[f"{architecture}.{tag}{'*' if tag == DEFAULT_TAG else ''}"] = PretrainedCfg(
             file=str(weights) if weights.is_file() else None,
             input_size=(3, 256, 256),
             crop_pct=1.0,
@@ -106,15 +117,14 @@ def register_detectors(names: Sequence[str]) -> None:
             std=(1.0, 1.0, 1.0),
             num_classes=2,
             label_names=("real", "fake"),  # type: ignore[arg-type]
-            classifier="locator.classification_head.linear",
-            license=licence,
+            classifier="head",
+            license=read_card_header(weights.parent).get("license"),
             paper_ids="arXiv:2001.09598",
             origin_url="https://arxiv.org/abs/2001.09598",
         )
     default_cfgs.update(generate_default_cfgs(configs))
-    for architecture in dict.fromkeys(name.split(".")[0] for name in names):
-        if not is_model(architecture):  # as when fakelocator_zoo is reloaded
-            register_model(_entry_point(architecture))
+    for architecture in new:
+        register_model(_entry_point(architecture))
 
 
 def _entry_point(architecture: str) -> Callable[..., FakeLocatorDetector]:
@@ -125,7 +135,7 @@ def _entry_point(architecture: str) -> Callable[..., FakeLocatorDetector]:
         cache_dir: str | None = None,  # timm always passes it; bundled weights need none
         num_classes: int = 2,
         in_chans: int = 3,
-        drop_rate: float | None = None,
+        drop_rate: float = 0.0,
         global_pool: str = "avg",
     ) -> FakeLocatorDetector:
         from fakelocator_zoo.zoo.models import create_model
@@ -135,13 +145,11 @@ def _entry_point(architecture: str) -> Callable[..., FakeLocatorDetector]:
         if global_pool != "avg":
             raise ValueError(f"a FakeLocator pools with 'avg' only, got {global_pool!r}")
         config = resolve_pretrained_cfg(architecture, pretrained_cfg, pretrained_cfg_overlay)
-        options = {} if drop_rate is None else {"dropout": drop_rate}
         name = f"{architecture}.{config.tag}" if config.tag else architecture
-        locator = create_model(name, pretrained=pretrained, **options)
-        model = FakeLocatorDetector(locator.train(), num_classes)
+        model = FakeLocatorDetector(create_model(name, pretrained=pretrained).train(), num_classes, drop_rate)
         model.pretrained_cfg = config.to_dict()
         return model
 
     create.__name__ = create.__qualname__ = architecture
-    create.__doc__ = f"{architecture} of the FakeLocator zoo: (B, 3, H, W) in [0, 1] -> logits (B, 2)."
+    create.__doc__ = f"{architecture} of the FakeLocator zoo: (B, 3, H, W) in [0, 1] -> logits (B, num_classes)."
     return create

@@ -12,9 +12,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import fakelocator_zoo
-from fakelocator_zoo import cli, hub, zoo
-from fakelocator_zoo.generators.bank import save_generator
+from fakelocator_zoo import cli, zoo
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.hub import sources
 from fakelocator_zoo.inference.localizer import Localizer
 from tests.inference.stubs import StubModel, noise
 
@@ -202,8 +202,8 @@ def test_interrupt_leaves_nothing_half_written(photos: Path, tmp_path: Path, mon
 
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    save_generator(Generator("nearest", levels=1, width=4), tmp_path / "g.safetensors")
-    monkeypatch.setattr(hub, "bundled_file", lambda name, filename: tmp_path / "g.safetensors")
+    Generator("nearest", levels=1, width=4).save_pretrained(tmp_path / "hub" / "generator_demo.open")
+    monkeypatch.setattr(sources, "bundled_root", lambda: tmp_path / "hub")
     result = runner.invoke(cli.app, ["demo", "--out", str(tmp_path / "out"), "--part", "eyes"])
     assert result.exit_code == 0, result.stderr
     for words in ("located", "constant", "centred Gaussian", "high-pass", "COSS", "untouched", "manipulated"):
@@ -218,7 +218,7 @@ def test_models(monkeypatch: pytest.MonkeyPatch) -> None:
         "tag": "open",
         "parameters": 1_234_567,
         "megabytes": 2.5,
-        "licence": "MIT",
+        "license": "MIT",
         "trained_on": "photos",
         "description": "small",
     }

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from fakelocator_zoo import cli
-from fakelocator_zoo.face_parsing import FaceParser, save_face_parser
+from fakelocator_zoo.face_parsing import FaceParser
 from fakelocator_zoo.inference import faces
 from fakelocator_zoo.inference.parse import ParsedPhoto, parse_photo
 from fakelocator_zoo.inference.parse_render import index_png, part_colours, parts_sheet
@@ -110,7 +110,7 @@ def test_sheet_shows_photo_and_parts() -> None:
 
 @pytest.fixture
 def parser_folder(tmp_path: Path) -> Path:
-    return save_face_parser(FaceParser(encoder_name="tu-test_resnet", side=64), tmp_path / "parser")
+    return FaceParser(encoder_name="tu-test_resnet", side=64).save_pretrained(tmp_path / "parser")
 
 
 def test_command(tmp_path: Path, parser_folder: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask, read_scenery
 from fakelocator_zoo.data.landmarks import LANDMARK_PARTS, draw_parts, read_landmarks, read_tem
 from fakelocator_zoo.evaluation.face_parser import evaluate_face_parser
-from fakelocator_zoo.face_parsing import PARTS, FaceParser, load_face_parser
+from fakelocator_zoo.face_parsing import PARTS, FaceParser
 from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.training.face_parser import (
     TrainingSettings,
@@ -164,7 +164,7 @@ def test_a_run_learns_saves_its_weights_and_repeats_by_seed(tmp_path: Path) -> N
 
     trained = run(tmp_path / "a")
     images = torch.rand(1, 3, 64, 64)
-    assert torch.equal(trained(images), load_face_parser(tmp_path / "a")(images))
+    assert torch.equal(trained(images), FaceParser.from_pretrained(tmp_path / "a").freeze()(images))
     assert torch.equal(trained(images), run(tmp_path / "b")(images))
     log = [json.loads(line) for line in (tmp_path / "a" / "log.jsonl").read_text().splitlines()]
     assert [line["view"] for line in log] == [32] * 8 + [64] * 4

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from fakelocator_zoo.evaluation.metrics import centred_gaussian_map, pixel_auc
 from fakelocator_zoo.generators import synthesis
 from fakelocator_zoo.generators.adversarial import train_generator
-from fakelocator_zoo.generators.bank import BANK, load_generator, save_generator, train_bank
+from fakelocator_zoo.generators.bank import BANK, bank_folders, load_generator, train_bank
 from fakelocator_zoo.generators.network import Generator, noisy_decoder
 from fakelocator_zoo.generators.synthesis import make_fakes
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
@@ -48,24 +47,12 @@ def test_training_brings_a_generator_closer_to_photos():
     assert not generator.training
 
 
-def test_what_is_saved_is_what_is_loaded(tmp_path):
+def test_a_loaded_generator_is_the_saved_one_and_takes_no_gradients(tmp_path):
     generator = Generator("pixel_shuffle", levels=2, norm="batch").eval()
-    save_generator(generator, tmp_path / "g.safetensors")
-    loaded = load_generator(tmp_path / "g.safetensors")
+    loaded = load_generator(generator.save_pretrained(tmp_path / "g"))
     images = torch.rand(1, 3, 16, 16)
-    assert loaded.config == generator.config
-    assert torch.allclose(loaded(images), generator.half().float()(images), atol=1e-6)
-    assert [path.name for path in tmp_path.iterdir()] == ["g.safetensors"]
-
-
-def test_foreign_files_are_no_generators(tmp_path):
-    (tmp_path / "text.safetensors").write_text("hello")
-    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
-    for name in ("text.safetensors", "other.safetensors"):
-        with pytest.raises(ValueError, match=name):
-            load_generator(tmp_path / name)
-    with pytest.raises(FileNotFoundError, match="fakelocator bank"):
-        load_generator(tmp_path / "missing.safetensors")
+    assert loaded.config == generator.config and torch.equal(loaded(images), generator(images))
+    assert not loaded(images).requires_grad
 
 
 def test_a_bank_is_trained_once(tmp_path):
@@ -75,6 +62,9 @@ def test_a_bank_is_trained_once(tmp_path):
     for _ in range(2):
         generators = train_bank([tmp_path / "photo.png"], tmp_path / "bank", **options)
     assert trained == ["nearest-l1"] == list(generators)
+    assert [folder.name for folder in bank_folders(tmp_path / "bank")] == trained
+    with pytest.raises(FileNotFoundError, match="fakelocator bank"):
+        bank_folders(tmp_path)
     with pytest.raises(ValueError, match="unknown generators nope"):
         train_bank([tmp_path / "photo.png"], tmp_path / "bank", names=["nope"])
 

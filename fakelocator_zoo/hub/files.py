@@ -15,29 +15,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 CONFIG, WEIGHTS, CARD, RECIPE = "config.json", "model.safetensors", "README.md", "recipe.yaml"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_LARGEST_CONFIG = 10**6  # bytes; those of the zoo have 2,000
+_LONGEST_NUMBER = 6  # digits of an integer in config.json; the largest of the zoo have four
+
+
+def own_file(folder: Path, filename: str) -> Path:
+    """The path of a model folder's file.
+
+    Raises:
+        ValueError: where it is a link that leads out of the folder.
+    """
+    path = folder / filename
+    root = folder.resolve()
+    # In the Hub's cache a snapshot's files are links to blobs of the same repository.
+    if root.parent.name == "snapshots":
+        root = root.parent.parent
+    if not path.resolve().is_relative_to(root):
+        raise ValueError(f"{path} is a link that leads out of the model's folder; put the file itself there")
+    return path
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a model folder.
 
     Raises:
-        ValueError: where it is missing or no JSON object.
+        ValueError: where it is missing, no JSON object, or holds numbers that no model has.
     """
-    path = folder / CONFIG
+    path = own_file(folder, CONFIG)
+    if not path.is_file():
+        raise ValueError(f"{folder} is no model: it has no {CONFIG}")
+    if path.stat().st_size > _LARGEST_CONFIG:
+        raise ValueError(f"{path} has {path.stat().st_size:,} bytes, which no configuration has")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{folder} is no model: it has no {CONFIG}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no JSON ({error})") from None
+        config = json.loads(path.read_text(encoding="utf-8"), parse_int=_number)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no JSON that describes a model ({error})") from None
     if not isinstance(config, dict):
         raise ValueError(f"{path} is no JSON object")
     return config
+
+
+def _number(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER:
+        raise ValueError(f"the number {digits[:12]} is absurd")
+    return int(digits)
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
@@ -49,7 +74,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = folder / WEIGHTS
+    path = own_file(folder, WEIGHTS)
     if not path.is_file():
         pickles = sorted(each.name for each in folder.glob("*") if each.suffix in _PICKLES)
         found = f" but {pickles[0]}, and pickles are never read; convert it to safetensors" if pickles else ""
@@ -66,27 +91,6 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is no whole safetensors file ({error}); get it again") from None
     return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
-
-
-def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], folder: Path) -> None:
-    """Raise ValueError unless the tensors of ``folder`` are exactly those of the model its config.json describes."""
-    path = folder / WEIGHTS
-    missing = [key for key in expected if key not in tensors]
-    extra = [key for key in tensors if key not in expected]
-    if missing or extra:
-        parts = [f"{len(missing)} of {len(expected)} tensors are missing (such as {missing[0]})"] if missing else []
-        parts += [f"{len(extra)} belong to none of its layers (such as {extra[0]})"] if extra else []
-        raise ValueError(
-            f"{path} holds the weights of another architecture than its {CONFIG} describes: {', '.join(parts)}; "
-            "use the two files that were saved together"
-        )
-    for key, value in expected.items():
-        if tensors[key].shape != value.shape:
-            raise ValueError(
-                f"{path} holds the weights of another architecture than its {CONFIG} describes: {key} is "
-                f"{tuple(tensors[key].shape)} in the file and {tuple(value.shape)} in the model; "
-                "use the two files that were saved together"
-            )
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -108,21 +112,6 @@ def read_header(path: Path) -> dict[str, Any]:
 def count_parameters(path: Path) -> int:
     """Numbers in a weights file, running statistics of normalisation included."""
     return sum(prod(entry["shape"]) for key, entry in read_header(path).items() if key != "__metadata__")
-
-
-def compact(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """Copies on the CPU, ready to be written; floating matrices and kernels in ``dtype``, if one is given.
-
-    Vectors (biases, normalisation) stay as they are: they weigh nothing, and a running variance may overflow
-    in half precision.
-    """
-    files = {}
-    for key, value in tensors.items():
-        value = value.detach().cpu()
-        if dtype is not None and value.ndim > 1 and value.is_floating_point():
-            value = value.to(dtype)
-        files[key] = value.clone().contiguous()
-    return files
 
 
 def write_folder(folder: Path, tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> None:
@@ -172,39 +161,3 @@ def write_whole(path: Path, content: bytes) -> None:
         Path(draft).replace(path)
     finally:
         Path(draft).unlink(missing_ok=True)
-
-
-def download(repo: str, filename: str, options: dict[str, Any]) -> Path:
-    """One file of a Hub repository, in its cache; ``options`` are those of ``hf_hub_download``.
-
-    Raises:
-        OSError: of one sentence: absent (FileNotFoundError), gated (PermissionError), offline (ConnectionError).
-    """
-    from huggingface_hub import errors, hf_hub_download
-
-    where = repo if options["revision"] is None else f"{repo}@{options['revision']}"
-    try:
-        return Path(hf_hub_download(repo, filename, **options))
-    except errors.GatedRepoError:
-        raise PermissionError(
-            f"{where} is gated: accept its terms on its Hub page, then log in or pass token="
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise FileNotFoundError(f"{repo} on the Hub has no revision {options['revision']}") from None
-    except errors.RepositoryNotFoundError:
-        raise FileNotFoundError(
-            f"there is no folder {repo}, and the Hub has no such repository (a private one needs token=)"
-        ) from None
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
-        raise ConnectionError(
-            f"there is no folder {repo}, and the Hub cannot be reached for {where}: "
-            "it is not in the local cache, and this machine is offline"
-        ) from None
-    except errors.EntryNotFoundError:
-        raise FileNotFoundError(
-            f"{where} on the Hub has no {filename}"
-            + ("; pickles are never read, ask its authors for safetensors" if filename == WEIGHTS else "")
-        ) from None
-    except (errors.HfHubHTTPError, errors.HFValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConnectionError(f"{filename} of {where} did not come from the Hub: {reason}") from None

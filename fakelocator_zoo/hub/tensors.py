@@ -1,0 +1,127 @@
+"""The tensors of a file beside those of the model it belongs to: do they fit, and are they ready to be written?"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fakelocator_zoo.hub.files import CONFIG, WEIGHTS
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+#: Parts of keys that wrappers add, and who does.
+_PREFIXES = {"_orig_mod": "torch.compile", "module": "DataParallel"}
+_WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
+
+
+@contextmanager
+def parameters_limited(limit: int | None) -> Iterator[None]:
+    """While inside, a model that this thread builds may not have more than ``limit`` numbers as parameters.
+
+    So a configuration that does not belong to its weights cannot fill the memory before that is noticed.
+
+    Raises:
+        ValueError: as soon as one parameter too many is registered, before memory is written to.
+    """
+    if limit is None:
+        yield
+        return
+    from torch.nn.modules.module import register_module_parameter_registration_hook
+
+    thread = threading.get_ident()
+
+    def count(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+        if threading.get_ident() != thread or parameter is None:
+            return
+        if parameter.numel() > limit:
+            raise ValueError(f"a layer of shape {tuple(parameter.shape)} is larger than the whole file of weights")
+
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def unwrapped_state(model: torch.nn.Module) -> dict[str, Tensor]:
+    """The state of a model without the key parts that ``torch.compile`` and data parallelism add."""
+    wrappers = [
+        f"{name}.{part}.".lstrip(".")
+        for name, module in model.named_modules(remove_duplicate=False)
+        for part in [_WRAPPERS.get(type(module).__name__)]
+        if part is not None
+    ]
+    state: dict[str, Tensor] = model.state_dict()
+    for wrapper in sorted(wrappers, key=len, reverse=True):  # the innermost first
+        plain = wrapper[: -len(wrapper.split(".")[-2]) - 1]
+        state = {
+            plain + key.removeprefix(wrapper) if key.startswith(wrapper) else key: value for key, value in state.items()
+        }
+    return state
+
+
+def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], folder: Path) -> None:
+    """Raise ValueError unless the tensors of ``folder`` are exactly those of the model its config.json describes."""
+    path = folder / WEIGHTS
+    for key in tensors:
+        for part, maker in _PREFIXES.items():
+            if key not in expected and f".{part}." in f".{key}":
+                raise ValueError(
+                    f"{path} holds the weights of a wrapped model: its keys have the prefix {part!r} of {maker}; "
+                    "save it with save_pretrained, which removes the prefix"
+                )
+    differing = _differences(tensors, expected)
+    if differing:
+        raise ValueError(
+            f"{path} holds the weights of another architecture than its {CONFIG} describes: {differing}; "
+            "use the two files that were saved together"
+        )
+
+
+def fitting_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    """The tensors whose key and shape are those of the model; a warning says what else there is."""
+    differing = _differences(tensors, expected)
+    if differing:
+        warnings.warn(f"{folder / WEIGHTS} was loaded in part: {differing}", stacklevel=3)
+    return {key: value for key, value in tensors.items() if key in expected and _alike(value, expected[key])}
+
+
+def _differences(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    missing = [key for key in expected if key not in tensors]
+    extra = [key for key in tensors if key not in expected]
+    parts = [f"{len(missing)} of {len(expected)} tensors are missing (such as {missing[0]})"] if missing else []
+    parts += [f"{len(extra)} belong to none of its layers (such as {extra[0]})"] if extra else []
+    for key, value in expected.items():
+        if key in tensors and not _alike(tensors[key], value):
+            parts.append(f"{key} is {_kind(tensors[key])} in the file and {_kind(value)} in the model")
+            break
+    return ", ".join(parts)
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and one.is_floating_point() == other.is_floating_point()
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
+
+def compact(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """Copies on the CPU, ready to be written; floating matrices and kernels in ``dtype``, if one is given.
+
+    Vectors (biases, normalisation) stay as they are: they weigh nothing, and a running variance may overflow
+    in half precision.
+    """
+    files = {}
+    for key, value in tensors.items():
+        value = value.detach().cpu()
+        if dtype is not None and value.ndim > 1 and value.is_floating_point():
+            value = value.to(dtype)
+        files[key] = value.clone().contiguous()
+    return files

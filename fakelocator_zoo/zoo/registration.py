@@ -1,0 +1,36 @@
+"""The models of the zoo under the names by which smp and timm create models."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fakelocator_zoo.models.fakelocator import FakeLocator
+
+
+def register() -> None:
+    """Import smp and timm, and register the models with both; a second call changes nothing."""
+    import segmentation_models_pytorch  # noqa: F401 (imports timm)
+
+    register_with_imported()
+
+
+def register_with_imported() -> None:
+    """Register the models with smp and timm, each only where it is imported already."""
+    smp = sys.modules.get("segmentation_models_pytorch")
+    # Absent while smp itself is being imported.
+    if hasattr(smp, "MODEL_ARCHITECTURES_MAPPING"):
+        smp.MODEL_ARCHITECTURES_MAPPING["fakelocator"] = _fakelocator
+    if hasattr(sys.modules.get("timm"), "create_model"):
+        from fakelocator_zoo.zoo.models import list_models
+        from fakelocator_zoo.zoo.timm_detector import register_detectors
+
+        register_detectors(list_models())
+
+
+def _fakelocator(**options: Any) -> FakeLocator:
+    # Not the class itself, whose import costs more than `import fakelocator_zoo` may.
+    from fakelocator_zoo.models.fakelocator import FakeLocator
+
+    return FakeLocator(**options)
