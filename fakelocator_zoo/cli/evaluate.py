@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from fakelocator_zoo.cli import terminal
-from fakelocator_zoo.cli.locate import AttentionOption, DeviceOption, ModelOption, load_localizer
+from fakelocator_zoo.cli.options import AttentionOption, DeviceOption, ModelOption, load_localizer
 
 if TYPE_CHECKING:
     import numpy as np
