@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fakelocator_zoo.cli import terminal
-from fakelocator_zoo.cli.locate import AttentionOption, DeviceOption, ModelOption, load_localizer
+from fakelocator_zoo.cli.options import AttentionOption, DeviceOption, ModelOption, load_localizer
 
 if TYPE_CHECKING:
     from fakelocator_zoo.evaluation.evaluate import Progress

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fakelocator_zoo.cli import terminal
+from fakelocator_zoo.cli.options import JsonRowsOption
 
 if TYPE_CHECKING:
     from fakelocator_zoo.inference.parse import ParsedPhoto
@@ -23,46 +23,46 @@ def parse(
     face_parser: Annotated[
         str, typer.Option("--parser", help="face_parser.research, face_parser.open or a folder.")
     ] = "face_parser.research",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else.")] = False,
+    as_json: JsonRowsOption = False,
 ) -> None:
     """Tell skin, hair, mouth, ... apart: a mask of part numbers and a coloured picture for each photo."""
-    from fakelocator_zoo.cli.photo_arguments import collect_photos, free_stem, with_progress
-    from fakelocator_zoo.images import ImageError, make_folder, read_image, write_image
+    from fakelocator_zoo.cli.photo_arguments import collect_photos
+    from fakelocator_zoo.images import ImageError, make_folder, read_image, write_image, write_labels
 
-    photos, failures = collect_photos(paths, out)
-    parsed_count = 0
+    collected = collect_photos(paths)
+    failures, parsed_count = collected.failures, 0
     table = terminal.table("photo", "faces", *_SHOWN, "note")
-    if photos:
-        make_folder(out)
-        with terminal.stdout_to_stderr():
-            from fakelocator_zoo.face_parsing import FaceParser
-            from fakelocator_zoo.hub.files import write_whole
-            from fakelocator_zoo.inference.parse import parse_photo
-            from fakelocator_zoo.inference.parse_render import index_png, parts_sheet
+    with terminal.JsonRows(as_json) as printed:
+        if collected.photos:
+            make_folder(out)
+            with terminal.stdout_to_stderr():
+                from fakelocator_zoo.face_parsing.parser import FaceParser
+                from fakelocator_zoo.inference.parse import parse_photo
+                from fakelocator_zoo.inference.parse_render import part_colours, parts_sheet
+                from fakelocator_zoo.inference.result_files import ResultNames
 
-            network = FaceParser.from_pretrained(face_parser).freeze()
-        taken: set[str] = set()
-        for photo in with_progress(photos, "parsing"):
-            try:
-                parsed = parse_photo(network, read_image(photo))
-                stem = free_stem(photo.stem, taken)
-                files = {"mask": out / f"{stem}_parts.png", "picture": out / f"{stem}_parts_picture.png"}
-                write_whole(files["mask"], index_png(parsed.labels, parsed.parts))
-                write_image(files["picture"], parts_sheet(parsed))
-            except (ImageError, OSError) as error:
-                failures.append(str(error))
-                continue
-            parsed_count += 1
-            if as_json:
-                typer.echo(json.dumps(_row(photo, parsed, files)))
-                continue
-            shares = parsed.shares
-            note = "" if parsed.face_found else "no face found"
-            shown = [f"{shares[name]:.1%}" if name in shares else "-" for name in _SHOWN]
-            table.add_row(str(photo), str(len(parsed.faces)), *shown, note)
-    if table.row_count:
-        terminal.show(table)
-        typer.echo(f"masks and pictures: {out}")
+                network = FaceParser.from_pretrained(face_parser).freeze()
+            names = ResultNames(out, ("_parts.png", "_parts_picture.png"), collected.photos)
+            for photo in terminal.track(collected.photos, "parsing", len(collected.photos)):
+                try:
+                    parsed = parse_photo(network, read_image(photo))
+                    stem = names.stem(photo)
+                    files = {"mask": out / f"{stem}_parts.png", "picture": out / f"{stem}_parts_picture.png"}
+                    write_labels(files["mask"], parsed.labels, part_colours(parsed.parts))
+                    write_image(files["picture"], parts_sheet(parsed))
+                except (ImageError, OSError) as error:
+                    failures.append(str(error))
+                    continue
+                parsed_count += 1
+                printed.add(_row(photo, parsed, files))
+                shares = parsed.shares
+                shown = [f"{shares[name]:.1%}" if name in shares else "-" for name in _SHOWN]
+                table.add_row(str(photo), str(len(parsed.faces)), *shown, "" if parsed.face_found else "no face found")
+    if parsed_count:
+        if not as_json:
+            terminal.show(table)
+        terminal.say(f"masks and pictures: {out}")
+    collected.say_left_out()
     terminal.exit_on_failures(failures, f"{parsed_count} parsed")
 
 

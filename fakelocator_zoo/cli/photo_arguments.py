@@ -1,46 +1,45 @@
-"""What commands share that take photos and folders and write files for each: which photos, under which names."""
+"""What commands share that take photos and folders of them: which photos those are, and what is left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-from fakelocator_zoo.images import ImageError, list_images
+from fakelocator_zoo.cli import terminal
+from fakelocator_zoo.images import FoundImages, ImageError, find_images, is_result
 
 
-def collect_photos(paths: Iterable[Path], out: Path) -> tuple[list[Path], list[str]]:
-    """The photos of all paths, and one sentence for each path that cannot be read.
+class CollectedPhotos(NamedTuple):
+    """What some paths lead to."""
 
-    What an earlier run wrote into ``out``, a folder below a given one, is left out.
-    """
-    photos: list[Path] = []
-    failures: list[str] = []
-    for path in paths:
+    photos: list[Path]  #: each file once
+    failures: list[str]  #: one sentence for each path that leads to no photo
+    left_out: Counter[str]  #: how many of each kind that is no photo
+
+    def say_left_out(self) -> None:
+        """Count on stderr what was left out, by kind."""
+        if sentence := FoundImages([], self.left_out).left_out_sentence():
+            terminal.say(sentence)
+
+
+def collect_photos(paths: Iterable[Path]) -> CollectedPhotos:
+    """The photos of all paths; maps and pictures that a command wrote are none, unless they are named themselves."""
+    photos: dict[str, Path] = {}
+    collected = CollectedPhotos([], [], Counter())
+    for path in {os.path.realpath(path): path for path in paths}.values():
         try:
-            found = list_images([path])
+            found = find_images([path])
         except ImageError as error:
-            failures.append(str(error))
+            collected.failures.append(str(error))
             continue
-        earlier = out.resolve() if out.resolve() != path.resolve() else None
-        photos += [p for p in found if p == path or earlier is None or earlier not in p.resolve().parents]
-    return photos, failures
-
-
-def free_stem(stem: str, taken: set[str]) -> str:
-    """``stem``, or ``stem-2``, ``stem-3``, ... where photos of different folders share a name; joins ``taken``."""
-    free, number = stem, 1
-    # Without regard to case: some file systems have none.
-    while free.lower() in taken:
-        number += 1
-        free = f"{stem}-{number}"
-    taken.add(free.lower())
-    return free
-
-
-def with_progress(photos: Sequence[Path], doing: str) -> Iterator[Path]:
-    """The photos one after another, with a bar on stderr where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    stderr = Console(stderr=True)
-    yield from track(photos, doing, console=stderr, transient=True, disable=not stderr.is_terminal)
+        inside = [photo for photo in found.images if photo == path or not is_result(photo)]
+        if not inside:
+            collected.failures.append(f"{path} holds no photo but results of earlier runs; give a folder of photos")
+        for photo in inside:
+            photos.setdefault(os.path.realpath(photo), photo)
+        collected.left_out.update(found.left_out)
+    collected.photos.extend(photos.values())
+    return collected

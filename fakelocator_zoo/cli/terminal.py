@@ -1,18 +1,51 @@
-"""What the commands print: tables, and sentences on stderr."""
+"""What the commands print: results on stdout, messages and progress on stderr. Names are text, never markup."""
 
 from __future__ import annotations
 
 import contextlib
+import io
+import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Column, Table
+
+T = TypeVar("T")
+
+#: Control characters, halves of surrogate pairs (bytes that are no UTF-8), line and paragraph separators.
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
+#: A column of sentences is broken into lines from this width on, rather than left out.
+_SENTENCE = 24
+#: Width of a table that goes into a file or a pipe: nothing is left out.
+_UNLIMITED = 100_000
+
+
+def replace_unencodable() -> None:
+    """From now on what stdout and stderr cannot encode is printed as a question mark, and raises no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def printable(text: object, keep: str = "") -> str:
+    """The text without control characters, which could move the cursor: ``\\x1b`` and the like in their place."""
+    return "".join(
+        char if char in keep or unicodedata.category(char) not in _UNPRINTABLE else repr(char)[1:-1]
+        for char in str(text)
+    )
 
 
 def say(sentence: str) -> None:
     """Print ``sentence`` on stderr, which leaves stdout to the results."""
-    typer.echo(sentence, err=True)
+    typer.echo(printable(sentence, keep="\n"), err=True)
 
 
 def say_failures(failures: Sequence[str]) -> None:
@@ -29,21 +62,92 @@ def exit_on_failures(failures: Sequence[str], done: str) -> None:
         raise typer.Exit(1)
 
 
-def table(*columns: str) -> Any:
-    """A `rich.table.Table` whose first and last columns are text and whose other columns are numbers."""
+def table(*columns: str) -> Table:
+    """An empty table. The first column holds names, the last sentences or names, those between numbers.
+
+    Give the columns in the order of their worth: :func:`show` leaves out those on the right where there is no room.
+    """
     from rich.table import Table
 
-    made = Table()
+    made = Table(box=None, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
-        made.add_column(column, overflow="fold", justify="left" if index in (0, len(columns) - 1) else "right")
+        made.add_column(column, justify="left" if index in (0, len(columns) - 1) else "right")
     return made
 
 
-def show(filled: Any) -> None:
-    """Print a table on stdout."""
-    from rich.console import Console
+def show(filled: Table) -> None:
+    """Print a table on stdout: names and numbers whole, sentences in lines, and as many columns as the width allows."""
+    from rich.table import Table
 
-    Console().print(filled)
+    console = _console()
+    columns = list(filled.columns)
+    while len(columns) > 1 and _width(columns, shortest=True) > console.width:
+        columns.pop()
+    width = max(_width(columns[:1], shortest=False), min(console.width, _width(columns, shortest=False)))
+    shown = Table(box=None, padding=(0, 2, 0, 0), width=width)
+    for index, column in enumerate(columns):
+        shown.add_column(
+            printable(column.header),
+            justify=column.justify,
+            no_wrap=not (index and _is_sentence(column)),
+            overflow="fold",
+        )
+    for row in zip(*(column.cells for column in columns), strict=True):
+        shown.add_row(*(printable(cell, keep="\n") for cell in row))
+    # A name that is wider than the terminal stays whole: the terminal breaks the line, and what is copied is one.
+    console.width = max(console.width, width)
+    console.print(shown, soft_wrap=True)
+    if left_out := [printable(column.header) for column in filled.columns[len(columns) :]]:
+        say(f"no room for: {', '.join(left_out)}; a wider terminal shows them")
+
+
+class JsonRows:
+    """One JSON array on stdout, a row a line as it comes; nothing where an error ends the command before the first.
+
+    Args:
+        wanted: False prints nothing.
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted, self._started = wanted, False
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Print one row."""
+        if self._wanted:
+            typer.echo(("," if self._started else "[") + "\n" + json.dumps(row), nl=False)
+            self._started = True
+
+    def __enter__(self) -> JsonRows:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._started:
+            typer.echo("\n]")
+        elif self._wanted and kind is None:
+            typer.echo("[]")
+
+
+@contextlib.contextmanager
+def progress(doing: str) -> Iterator[Progress]:
+    """A bar on stderr with items a second and the time left, where stderr is a terminal; add tasks to it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.1f} a second")
+
+    console = _console(stderr=True)
+    columns = (TextColumn(doing, markup=False), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        yield bars
+
+
+def track(items: Iterable[T], doing: str, total: int) -> Iterator[T]:
+    """The items, with a bar of :func:`progress`."""
+    with progress(doing) as bars:
+        yield from bars.track(items, total=total)
 
 
 @contextlib.contextmanager
@@ -51,3 +155,27 @@ def stdout_to_stderr() -> Iterator[None]:
     """Libraries announce what they load on stdout, which ``--json`` keeps for results."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+def _console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _UNLIMITED
+    return console
+
+
+def _width(columns: Sequence[Column], shortest: bool) -> int:
+    """Of a table, in cells; with ``shortest`` its sentences are in lines."""
+    from rich.cells import cell_len
+
+    total = 0
+    for index, column in enumerate(columns):
+        longest = max(cell_len(line) for text in (column.header, *column.cells) for line in str(text).split("\n"))
+        total += 2 + (min(longest, _SENTENCE) if shortest and index and _is_sentence(column) else longest)
+    return total
+
+
+def _is_sentence(column: Column) -> bool:
+    return column.justify == "left" and any(" " in str(cell) for cell in column.cells)

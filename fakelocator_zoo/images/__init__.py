@@ -4,7 +4,7 @@ from fakelocator_zoo.images.folders import FoundImages, find_images, list_images
 from fakelocator_zoo.images.masks import read_labels, read_mask
 from fakelocator_zoo.images.reader import MAX_PIXELS, check_same_size, read_image, to_rgb
 from fakelocator_zoo.images.sources import ImageError, ImageSource
-from fakelocator_zoo.images.writer import is_result, make_folder, write_image, write_map
+from fakelocator_zoo.images.writer import is_result, make_folder, write_image, write_labels, write_map
 
 __all__ = [
     "MAX_PIXELS",
@@ -21,5 +21,6 @@ __all__ = [
     "read_mask",
     "to_rgb",
     "write_image",
+    "write_labels",
     "write_map",
 ]

@@ -42,8 +42,19 @@ def write_map(path: str | Path, values: np.ndarray) -> None:
     _write(Path(path), Image.fromarray(np.rint(np.clip(values, 0, 1) * 65535.0).astype(np.uint16)))
 
 
+def write_labels(path: str | Path, labels: np.ndarray, colours: np.ndarray) -> None:
+    """Write labels (H, W) uint8 as a palette PNG: the index is the label, ``colours`` (N, 3) uint8 shows it.
+
+    Raises:
+        ImageError: as :func:`write_image`.
+    """
+    image = Image.fromarray(labels).convert("L")
+    image.putpalette(colours.ravel().tolist())
+    _write(Path(path), image)
+
+
 def is_result(path: str | Path) -> bool:
-    """Whether the file is a PNG that :func:`write_image` or :func:`write_map` wrote, so no photo of the user's."""
+    """Whether the file is a PNG that this module wrote, so no photo of the user's."""
     try:
         with Path(path).open("rb") as file:
             head = file.read(256)
@@ -78,7 +89,7 @@ def _write(path: Path, image: Image.Image) -> None:
     text.add_text("Software", _SOFTWARE)
     temporary = path.with_name(_temporary_name(path.name))
     try:
-        image.save(temporary, "PNG", compress_level=4, pnginfo=text)
+        image.save(temporary, "PNG", compress_level=1, pnginfo=text)
         temporary.replace(path)
     except OSError as error:
         raise ImageError(f"cannot write {path} ({error.strerror or error}); give another place") from error

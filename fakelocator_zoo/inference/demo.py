@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
+from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from fakelocator_zoo.evaluation.metrics import centred_gaussian_map, constant_map, coss, high_pass_map, pixel_auc
-from fakelocator_zoo.inference.faces import Box, detect_faces, find_faces
+from fakelocator_zoo.inference.faces import Box, find_faces
 from fakelocator_zoo.inference.localizer import Localization, Localizer
 from fakelocator_zoo.inference.render import heat, render, side_by_side
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
-#: Ellipses of each part in units of the detector's window (brows to chin): centre x, y, radius x, y. They
-#: need no face parser, and where a forgery starts and ends is free to choose.
+#: Ellipses of each part in units of the detector's window, hairline to chin: centre x, y, radius x, y. They need no
+#: face parser, and where a forgery starts and ends is free to choose.
 PARTS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
-    "eyes": ((0.32, 0.40, 0.17, 0.11), (0.68, 0.40, 0.17, 0.11)),
-    "nose": ((0.5, 0.57, 0.15, 0.20),),
-    "mouth": ((0.5, 0.79, 0.23, 0.13),),
-    "hair": ((0.5, -0.05, 0.45, 0.18),),
-    "face": ((0.5, 0.53, 0.42, 0.52),),
+    "eyes": ((0.27, 0.36, 0.21, 0.1), (0.74, 0.36, 0.21, 0.1)),
+    "nose": ((0.5, 0.52, 0.18, 0.17),),
+    "mouth": ((0.5, 0.74, 0.3, 0.13),),
+    "hair": ((0.5, -0.04, 0.5, 0.15),),
+    "face": ((0.5, 0.53, 0.48, 0.45),),
 }
 _SOFT = 0.35  # share of an ellipse's radius over which it fades out
 _GAIN = (1.08, 0.94, 0.92)  # the repainted part is a little redder
@@ -40,6 +42,20 @@ class DemoResult:
     scores: dict[str, tuple[float, float]]  #: COSS and pixel AUC of the located map and of the trivial ones
     face_scores: dict[str, tuple[float, float]]  #: the same inside the face's box alone
 
+    def as_dict(self) -> dict[str, Any]:
+        """Decisions and scores, as JSON has them."""
+        named = {"untouched": self.untouched, "manipulated": self.located}
+        return {
+            **{
+                name: {"fake_probability": each.fake_probability, "verdict": each.verdict, "reason": each.reason}
+                for name, each in named.items()
+            },
+            **{
+                key: {name: {"coss": coss, "pixel_auc": auc} for name, (coss, auc) in scores.items()}
+                for key, scores in (("scores", self.scores), ("face_scores", self.face_scores))
+            },
+        }
+
 
 def demo_photo() -> np.ndarray:
     """scikit-image's astronaut, a public-domain portrait: (512, 512, 3) uint8."""
@@ -54,7 +70,7 @@ def part_mask(shape: tuple[int, ...], part: str, window: Box) -> np.ndarray:
     Args:
         shape: of the photo.
         part: one of :data:`PARTS`.
-        window: the face as :func:`~fakelocator_zoo.inference.faces.detect_faces` gives it.
+        window: the face, hairline to chin.
 
     Raises:
         ValueError: for an unknown part.
@@ -72,7 +88,7 @@ def part_mask(shape: tuple[int, ...], part: str, window: Box) -> np.ndarray:
 
 
 def repaint(image: np.ndarray, part: str, generator: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """Let a generator paint one part of the largest face anew, slightly recoloured, and blend it in softly.
+    """Let a generator paint one part of the largest upright face anew, slightly recoloured, and blend it in softly.
 
     Args:
         image: photo (H, W, 3) uint8 with a face.
@@ -85,41 +101,30 @@ def repaint(image: np.ndarray, part: str, generator: nn.Module) -> tuple[np.ndar
     Raises:
         ValueError: where no face is found, or the part is unknown.
     """
-    windows = detect_faces(image)
-    if not windows:
-        raise ValueError("no face was found to repaint; give a photo with an upright, frontal face")
-    mask = part_mask(image.shape, part, windows[0])
+    found = find_faces(image, turned=False)
+    if not found:
+        raise ValueError("no face was found to repaint; give a photo with an upright face")
+    mask = part_mask(image.shape, part, found[0].window)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         raise ValueError(f"the part {part!r} of the face lies outside the photo; choose another one")
     # Some surroundings, so that no border of the generator shows inside the mask.
-    top, bottom = max(0, rows[0] - 16), min(image.shape[0], rows[-1] + 17)
-    left, right = max(0, columns[0] - 16), min(image.shape[1], columns[-1] + 17)
-    content = image[top:bottom, left:right].astype(np.float32) / 255 * np.array(_GAIN, np.float32)
+    place = np.s_[max(0, rows[0] - 16) : rows[-1] + 17, max(0, columns[0] - 16) : columns[-1] + 17]
+    content = image[place].astype(np.float32) / 255 * np.array(_GAIN, np.float32)
     batch = torch.from_numpy(np.clip(content, 0, 1)).permute(2, 0, 1)[None]
     with torch.inference_mode():
         painted = generator(batch)[0].float().cpu().permute(1, 2, 0).numpy() * 255
-    soft = mask[top:bottom, left:right, None]
+    soft = mask[place][..., None]
     manipulated = image.copy()
-    blended = image[top:bottom, left:right] * (1 - soft) + painted * soft
-    manipulated[top:bottom, left:right] = np.rint(np.clip(blended, 0, 255))
+    manipulated[place] = np.rint(np.clip(image[place] * (1 - soft) + painted * soft, 0, 255))
     return manipulated, mask
 
 
-def trivial_maps(image: np.ndarray) -> dict[str, np.ndarray]:
-    """Maps (H, W) of an image (H, W, 3) uint8 that need no model; every located map must beat them."""
-    height, width = image.shape[:2]
-    return {
-        "constant": constant_map(height, width),
-        "centred Gaussian": centred_gaussian_map(height, width),
-        "high-pass": high_pass_map(image),
-    }
-
-
 def score(
-    fakeness: np.ndarray, manipulated: np.ndarray, true_map: np.ndarray, mask: np.ndarray, box: Box | None = None
+    located: np.ndarray, manipulated: np.ndarray, true_map: np.ndarray, mask: np.ndarray, box: Box | None = None
 ) -> dict[str, tuple[float, float]]:
-    """(COSS, pixel AUC) of a located map (H, W) and of the trivial maps, against |real - fake| and ``mask`` >= 0.5.
+    """(COSS, pixel AUC) of a located map (H, W) and of maps that need no model, against |real - fake| and
+    ``mask`` >= 0.5.
 
     Args:
         box: compare inside it alone, and centre the Gaussian there. In the whole photo a located map earns
@@ -128,9 +133,22 @@ def score(
     height, width = true_map.shape
     left, top, right, bottom = box or (0, 0, width, height)
     place = np.s_[top:bottom, left:right]
-    maps = {"located": fakeness[place], **trivial_maps(manipulated[place])}
-    painted = mask[place] >= 0.5
-    return {name: (coss(values, true_map[place]), pixel_auc(values, painted)) for name, values in maps.items()}
+    y, x = np.mgrid[-1 : 1 : (bottom - top) * 1j, -1 : 1 : (right - left) * 1j]
+    grey = manipulated[place].mean(axis=2)
+    maps = {
+        "located": located[place],
+        "constant": np.ones_like(grey),
+        "centred Gaussian": np.exp(-2 * (x * x + y * y)),
+        "high-pass": np.abs(grey - gaussian_filter(grey, 2)),
+    }
+    truth, painted = true_map[place].ravel(), mask[place].ravel() >= 0.5
+    return {
+        name: (
+            float(values.ravel() @ truth / max(np.linalg.norm(values) * np.linalg.norm(truth), 1e-12)),
+            float(roc_auc_score(painted, values.ravel())),
+        )
+        for name, values in maps.items()
+    }
 
 
 def run_demo(localizer: Localizer, generator: nn.Module, part: str = "face") -> DemoResult:
@@ -142,8 +160,8 @@ def run_demo(localizer: Localizer, generator: nn.Module, part: str = "face") -> 
     photo = demo_photo()
     manipulated, mask = repaint(photo, part, generator)
     true_map = fakeness_map(photo, manipulated)
-    untouched, located = localizer(photo), localizer(manipulated)
-    face = find_faces(photo)[0]
+    untouched, located = localizer([photo, manipulated])
+    face = find_faces(photo)[0].box
     scores = score(located.fakeness_map, manipulated, true_map, mask)
     face_scores = score(located.fakeness_map, manipulated, true_map, mask, face)
     return DemoResult(photo, manipulated, true_map, untouched, located, face, scores, face_scores)

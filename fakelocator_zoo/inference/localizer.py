@@ -1,20 +1,25 @@
-"""The Localizer: a photo in, a map of the whole photo and a probability for each face out."""
+"""The Localizer: photos in; a map of the whole photo, a probability and a verdict for each face out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
-from fakelocator_zoo.images import ImageError, list_images, read_image, to_rgb, write_image
-from fakelocator_zoo.inference import faces as face_finder
-from fakelocator_zoo.inference.faces import Box
-from fakelocator_zoo.inference.tiles import predict_tiled
+from fakelocator_zoo.images import ImageError, write_image
+from fakelocator_zoo.inference import quality
+from fakelocator_zoo.inference.faces import Box, DetectedFace
+from fakelocator_zoo.inference.prepare import Prepared, Source, prepare
+from fakelocator_zoo.inference.tiles import predict
+
+Verdict = Literal["fake", "real", "unsure", "not judged"]
+_MAPS = ("fakeness_map", "p_fake", "magnitude", "attention")
 
 
 @dataclass(frozen=True)
@@ -23,146 +28,222 @@ class Face:
 
     box: Box  #: left, top, right, bottom in pixels of the photo; right and bottom are exclusive
     fake_probability: float  #: in [0, 1]
+    verdict: Verdict
+    reason: str | None = None  #: why it was not judged
 
 
 @dataclass(frozen=True, eq=False)
 class Localization:
-    """What a :class:`Localizer` says of one photo of H x W pixels."""
+    """What a :class:`Localizer` says of one photo of H x W pixels. Maps are 0 outside faces."""
 
     image: np.ndarray  #: the photo as it was read, (H, W, 3) uint8 RGB, upright
-    fakeness_map: np.ndarray  #: (H, W) float32 in [0, 1], |real - fake| as the model sees it; 0 outside faces
-    fake_probability: float  #: the highest of the faces, or that of the whole image
+    fakeness_map: np.ndarray  #: (H, W) float32 in [0, 1], the expected |real - fake|: ``p_fake * magnitude``
+    p_fake: np.ndarray  #: (H, W) float32 in [0, 1], how likely each pixel was painted by a generator
+    magnitude: np.ndarray  #: (H, W) float32 in [0, 1], how much it was changed if it was
+    attention: np.ndarray | None  #: (H, W) float32 in [0, 1] where the model attends to face parts, or None
+    fake_probability: float  #: in [0, 1], the highest of the faces that were judged, or that of the whole image
+    verdict: Verdict  #: the worst of the faces that were judged
+    reason: str | None  #: why it was not judged, or that no face was found
     faces: tuple[Face, ...]  #: largest first; empty where the whole image was scored
     whole_image: bool  #: True where no face was found or looked for, so that all of the photo was scored
-    attention: np.ndarray | None  #: (H, W) float32 in [0, 1] where the model attends to face parts, or None
-    #: Whether the model's face parser found a face in every piece that was scored; where it did not, attention is 1
-    #: everywhere. None without a parser.
+    #: Whether the model's face parser found a face in everything that was scored; None without a parser. Where it did
+    #: not, attention is 1.
     face_found: bool | None = None
-    texture_map: np.ndarray | None = None  #: (H, W) float32 in [0, 1], P(painted), of an explaining Localizer
-    change: np.ndarray | None = None  #: (H, W) float32 in [0, 1], how much was changed if painted, likewise
+    name: str = "image"  #: path or address of the photo
 
     def save(self, path: str | Path) -> None:
-        """Write the photo with its heat map and face boxes as a PNG.
+        """Write the photo with its heat map and face boxes.
 
         Raises:
-            ImageError: where the name does not end in .png, or the file cannot be written.
+            ImageError: where the file cannot be written.
         """
         from fakelocator_zoo.inference.render import render
 
         write_image(path, render(self))
 
 
+class _Region(NamedTuple):
+    photo: int  # index of its photo
+    box: Box
+    turns: int  # np.rot90, to make it upright
+    face_size: int  # pixels
+
+
+class _Scored(NamedTuple):
+    maps: dict[str, np.ndarray]  # (h, w) each, as the region lies in its photo
+    fake_probability: float
+    face_found: bool | None
+
+
 class Localizer:
-    """Finds faces, scores each at its native resolution and pastes the maps back into the photo.
+    """Finds faces, scores each at its native resolution, turned upright, and pastes the maps back into the photo.
 
     Args:
-        model: a :class:`~fakelocator_zoo.FakeLocator`, or what ``from_pretrained`` takes: a name or a folder.
+        model: a :class:`~fakelocator_zoo.FakeLocator` of any floating dtype, or what its ``from_pretrained`` takes.
             It is put into eval mode and moved to ``device``.
         device: where to run; None takes CUDA if there is one, else the CPU.
         find_faces: False scores the whole image always.
-        tile: larger faces and photos go through in overlapping tiles of this side (multiple of 32).
+        tile: larger faces and photos go through in overlapping tiles of this side.
         overlap: of the tiles, in pixels.
-        explain: keep the factors of the fakeness map, where the model has them.
+        batch_size: faces, or photos without one, of one size that go through at once.
+        tta: test-time augmentation: average with the mirrored image; takes twice the time.
+        runtime: ``"torch"``.
 
     A call keeps no state: one Localizer may serve several threads.
+
+    Raises:
+        ValueError: for a batch size below 1, or an unknown runtime.
     """
 
     def __init__(
         self,
         model: nn.Module | str | Path,
+        *,
         device: str | torch.device | None = None,
         find_faces: bool = True,
         tile: int = 768,
         overlap: int = 64,
-        explain: bool = False,
+        batch_size: int = 8,
+        tta: bool = False,
+        runtime: Literal["torch"] = "torch",
     ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+        if runtime != "torch":
+            raise ValueError(f"unknown runtime {runtime!r}; give 'torch'")
         if not isinstance(model, nn.Module):
-            import fakelocator_zoo
+            from fakelocator_zoo import FakeLocator
 
-            model = fakelocator_zoo.from_pretrained(model)
+            model = FakeLocator.from_pretrained(model)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.to(self.device).eval()
-        self.find_faces, self.tile, self.overlap, self.explain = find_faces, tile, overlap, explain
+        self.find_faces, self.tile, self.overlap = find_faces, tile, overlap
+        self.batch_size, self.tta = batch_size, tta
 
-    def __call__(self, photo: np.ndarray | Image.Image | Tensor | str | Path) -> Localization:
-        """Locate manipulations in one photo.
+    @overload
+    def __call__(self, source: list[Source] | tuple[Source, ...]) -> list[Localization]: ...
+    @overload
+    def __call__(self, source: Source) -> Localization: ...
+    def __call__(self, source: Source | list[Source] | tuple[Source, ...]) -> Localization | list[Localization]:
+        """Locate manipulations in one photo, or in each of a list.
 
         Args:
-            photo: a path, a PIL image, an array (H, W, 3) uint8 RGB, or a tensor (3, H, W) in [0, 1]
-                (rounded to 8 bits, as a saved photo is).
+            source: a path, an http(s) address, the bytes of an image file, a binary file, a PIL image, an array (H, W),
+                (H, W, 3) or (H, W, 4), or a float tensor (3, H, W) in [0, 1] (rounded to 8 bits, as a saved photo is);
+                or a list or tuple of these.
 
         Raises:
-            ImageError: where a file cannot be read, or an array or tensor has another shape or range.
+            ImageError: where a photo cannot be read. :meth:`stream` goes on with the rest.
         """
-        image = as_image(photo)
-        height, width = image.shape[:2]
-        boxes = face_finder.find_faces(image) if self.find_faces else []
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
-        maps: dict[str, np.ndarray] = {}
-        probabilities, face_found = [], []
-        for left, top, right, bottom in boxes or [(0, 0, width, height)]:
-            crop = pixels[:, top:bottom, left:right]
-            part = predict_tiled(self.model, crop, self.tile, self.overlap, self.explain)
-            for name in ("fakeness_map", "attention", "texture_map", "change"):
-                values: Tensor | None = getattr(part, name)
-                if values is not None:
-                    whole = maps.setdefault(name, np.zeros((height, width), np.float32))
-                    place = whole[top:bottom, left:right]
-                    np.maximum(place, values.numpy(), out=place)
-            probabilities.append(part.fake_probability)
-            face_found.append(part.face_found)
+        if not isinstance(source, list | tuple):
+            return self.locate_prepared([prepare(source, self.find_faces)])[0]
+        results = []
+        for result in self.stream(source):
+            if isinstance(result, ImageError):
+                raise result
+            results.append(result)
+        return results
+
+    def stream(self, sources: Iterable[Source]) -> Iterator[Localization | ImageError]:
+        """Each photo's result in order, a few photos in memory at a time; one that cannot be read yields its error."""
+        remaining = iter(sources)
+        while batch := list(islice(remaining, 2 * self.batch_size)):
+            read = [_try_prepare(source, self.find_faces) for source in batch]
+            located = iter(self.locate_prepared([each for each in read if isinstance(each, Prepared)]))
+            yield from (each if isinstance(each, ImageError) else next(located) for each in read)
+
+    def locate_prepared(self, photos: Sequence[Prepared]) -> list[Localization]:
+        """Results of photos that :func:`~fakelocator_zoo.inference.prepare.prepare` read, faces of one size together."""
+        regions = [region for index, photo in enumerate(photos) for region in _regions(index, photo)]
+        groups: dict[tuple[int, ...], list[int]] = {}
+        crops = [np.rot90(_crop(photos[each.photo].image, each.box), each.turns) for each in regions]
+        for index, crop in enumerate(crops):
+            groups.setdefault(crop.shape, []).append(index)
+        scored: dict[int, _Scored] = {}
+        for shape, members in groups.items():
+            # What needs tiles goes through alone.
+            count = self.batch_size if max(shape[:2]) <= self.tile else 1
+            for start in range(0, len(members), count):
+                chosen = members[start : start + count]
+                scored |= zip(chosen, self._score([crops[i] for i in chosen], [regions[i] for i in chosen]), strict=True)
+        return [
+            self._paste(photo, [(regions[i], scored[i]) for i in range(len(regions)) if regions[i].photo == index])
+            for index, photo in enumerate(photos)
+        ]
+
+    def _score(self, crops: Sequence[np.ndarray], regions: Sequence[_Region]) -> list[_Scored]:
+        images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+        found = predict(self.model, images, self.tile, self.overlap, tta=self.tta)
+        given = {name: values.numpy() for name in _MAPS if (values := getattr(found, name)) is not None}
+        return [
+            _Scored(
+                {name: np.rot90(values[index], -region.turns) for name, values in given.items()},
+                float(found.fake_probability[index]),
+                None if found.face_found is None else bool(found.face_found[index]),
+            )
+            for index, region in enumerate(regions)
+        ]
+
+    def _paste(self, photo: Prepared, scored: Sequence[tuple[_Region, _Scored]]) -> Localization:
+        """Where faces overlap, the one with the higher fakeness counts."""
+        maps = {name: np.zeros(photo.image.shape[:2], np.float32) for name in scored[0][1].maps}
+        for region, each in scored:
+            place = {name: _crop(values, region.box) for name, values in maps.items()}
+            higher = each.maps["fakeness_map"] >= place["fakeness_map"]
+            for name, values in each.maps.items():
+                np.copyto(place[name], values, where=higher)
+        limits = quality.limits_of(self.model)
+        poor = quality.poor_compression(photo.image, limits)
+        judged = []
+        for region, each in scored:
+            reason = poor or quality.poor_region(_crop(photo.image, region.box), region.face_size, limits)
+            verdict = "not judged" if reason else self._verdict(each.fake_probability, limits["unsure"])
+            judged.append(Face(region.box, each.fake_probability, verdict, reason))
+        worst = max(judged, key=lambda face: (_ORDER.index(face.verdict), face.fake_probability))
+        reason = worst.reason
+        if photo.faces == () and reason is None:
+            reason = "no face found: the whole image was scored"
+        parsed = [each.face_found for _, each in scored]
         return Localization(
-            image,
-            maps["fakeness_map"],
-            max(probabilities),
-            tuple(Face(box, probability) for box, probability in zip(boxes, probabilities, strict=False)),
-            not boxes,
-            maps.get("attention"),
-            None if None in face_found else all(face_found),
-            maps.get("texture_map"),
-            maps.get("change"),
+            image=photo.image,
+            fakeness_map=maps["fakeness_map"],
+            p_fake=maps["p_fake"],
+            magnitude=maps["magnitude"],
+            attention=maps.get("attention"),
+            fake_probability=worst.fake_probability,
+            verdict=worst.verdict,
+            reason=reason,
+            faces=tuple(judged) if photo.faces else (),
+            whole_image=not photo.faces,
+            face_found=None if None in parsed else all(parsed),
+            name=photo.name,
         )
 
-    def folder(self, path: str | Path) -> Iterator[tuple[Path, Localization | ImageError]]:
-        """Every photo below a folder, sorted; one that cannot be read yields its error, and the rest go on.
-
-        Raises:
-            ImageError: at once, where the folder does not exist or holds no photo.
-        """
-        paths = list_images([path])
-        return ((photo, self._try(photo)) for photo in paths)
-
-    def _try(self, path: Path) -> Localization | ImageError:
-        try:
-            return self(path)
-        except ImageError as error:
-            return error
+    def _verdict(self, fake_probability: float, unsure: float) -> Verdict:
+        threshold = float(getattr(self.model, "threshold", 0.5))
+        if abs(fake_probability - threshold) < unsure:
+            return "unsure"
+        return "fake" if fake_probability >= threshold else "real"
 
 
-def as_image(photo: np.ndarray | Image.Image | Tensor | str | Path) -> np.ndarray:
-    """Anything that a :class:`Localizer` takes as an array (H, W, 3) uint8 RGB, upright.
+_ORDER = ("not judged", "real", "unsure", "fake")
 
-    Raises:
-        ImageError: where a file cannot be read, or an array or tensor has another shape or range.
-    """
-    if isinstance(photo, str | Path):
-        if Path(photo).is_dir():
-            raise ImageError(f"{photo} is a folder; go through it with Localizer.folder")
-        return read_image(photo)
-    if isinstance(photo, Image.Image):
-        try:
-            return to_rgb(photo)
-        except ImageError as error:
-            raise ImageError(f"the image {error}") from error
-    if isinstance(photo, Tensor):
-        if photo.ndim != 3 or photo.shape[0] != 3 or photo.numel() == 0 or not photo.is_floating_point():
-            raise ImageError(f"a tensor must be float (3, H, W), got {photo.dtype} {tuple(photo.shape)}")
-        # Written so that nan fails as well.
-        if not (photo.min() >= 0 and photo.max() <= 1):
-            raise ImageError("a tensor must lie in [0, 1]; divide 8-bit values by 255")
-        return (photo.detach().float().cpu() * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    if isinstance(photo, np.ndarray):
-        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
-            raise ImageError(f"an array must be uint8 (H, W, 3), got {photo.dtype} {photo.shape}")
-        return photo
-    raise ImageError(f"a photo is a path, a PIL image, an array or a tensor, got {type(photo).__name__}")
+
+def _regions(index: int, photo: Prepared) -> list[_Region]:
+    """The faces of a photo, or all of it."""
+    height, width = photo.image.shape[:2]
+    if not photo.faces:
+        return [_Region(index, (0, 0, width, height), 0, min(height, width))]
+    return [_Region(index, face.box, face.turns, face.size) for face in photo.faces]
+
+
+def _crop(values: np.ndarray, box: Box) -> np.ndarray:
+    left, top, right, bottom = box
+    return values[top:bottom, left:right]
+
+
+def _try_prepare(source: Source, find_faces: bool) -> Prepared | ImageError:
+    try:
+        return prepare(source, find_faces)
+    except ImageError as error:
+        return error

@@ -47,15 +47,16 @@ def parse_photo(face_parser: nn.Module, image: np.ndarray) -> ParsedPhoto:
     background = parts.index("background")
     labels = np.full(image.shape[:2], background, np.uint8)
     parsed = []
-    for box in face_finder.find_faces(image):
-        left, top, right, bottom = box
-        found, face_found = _parse(face_parser, image[top:bottom, left:right])
+    for face in face_finder.find_faces(image):
+        left, top, right, bottom = face.box
+        upright, face_found = _parse(face_parser, face.crop(image))
         if not face_found:
             continue
+        found = np.rot90(upright, -face.turns)
         # A smaller face stands in front; its background is no part of it.
         place = labels[top:bottom, left:right]
         np.copyto(place, found, where=found != background)
-        parsed.append(box)
+        parsed.append(face.box)
     if parsed:
         return ParsedPhoto(image, labels, parts, tuple(parsed), True)
     labels, face_found = _parse(face_parser, image)
@@ -67,7 +68,7 @@ def _parse(face_parser: nn.Module, image: np.ndarray) -> tuple[np.ndarray, bool]
     """The most likely part of each pixel (H, W) uint8, and whether there is a face."""
     device = next(face_parser.parameters(), torch.empty(0)).device
     # A copy: arrays that Pillow gives cannot be written, and torch warns of those.
-    pixels = torch.tensor(image, device=device).permute(2, 0, 1)[None].float() / 255
+    pixels = torch.tensor(np.ascontiguousarray(image), device=device).permute(2, 0, 1)[None].float() / 255
     probabilities = face_parser(pixels)
     height, width = image.shape[:2]
     scale = min(1.0, _LONGEST / max(height, width))

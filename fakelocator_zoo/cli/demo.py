@@ -1,0 +1,41 @@
+"""The command `fakelocator demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fakelocator_zoo.cli import terminal
+from fakelocator_zoo.cli.options import DeviceOption, ModelOption, load_localizer
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for demo.png.")] = Path("fakelocator_out"),
+    model: ModelOption = None,
+    part: Annotated[str, typer.Option(help="What is repainted: eyes, nose, mouth, hair or face.")] = "face",
+    device: DeviceOption = None,
+) -> None:
+    """Repaint a part of a real portrait, and draw photo, maps and overlay into one picture."""
+    from fakelocator_zoo.images import make_folder, write_image
+    from fakelocator_zoo.inference import demo as demonstration
+
+    if part not in demonstration.PARTS:
+        raise typer.BadParameter(f"{part!r} is none of {', '.join(demonstration.PARTS)}", param_hint="--part")
+    make_folder(out)
+    from fakelocator_zoo.generators.bank import load_generator
+    from fakelocator_zoo.hub import bundled_file
+
+    localizer = load_localizer(model, device)
+    generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
+    result = demonstration.run_demo(localizer, generator, part)
+    write_image(out / "demo.png", demonstration.demo_sheet(result))
+
+    table = terminal.table("map", "COSS", "pixel AUC", "face box: COSS", "face box: pixel AUC")
+    for name, scores in result.scores.items():
+        table.add_row(name, *(f"{value:.3f}" for value in (*scores, *result.face_scores[name])))
+    terminal.show(table)
+    typer.echo(f"fake probability of the untouched photo:   {result.untouched.fake_probability:.3f}")
+    typer.echo(f"fake probability of the manipulated photo: {result.located.fake_probability:.3f}")
+    typer.echo(f"picture: {out / 'demo.png'}")

@@ -1,0 +1,40 @@
+"""Options that commands share, and the localizer that they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fakelocator_zoo.cli import terminal
+
+if TYPE_CHECKING:
+    from fakelocator_zoo.inference.localizer import Localizer
+
+ModelOption = Annotated[str | None, typer.Option(help="Name from `fakelocator models`, folder or Hub id.")]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: cuda where there is one.")]
+AttentionOption = Annotated[
+    list[str] | None,
+    typer.Option("--attention", help="Face part or group, such as face or hair, that the map is kept to; repeatable."),
+]
+JsonRowsOption = Annotated[bool, typer.Option("--json", help="One JSON array on stdout, nothing else.")]
+
+
+def load_localizer(model: str | None, device: str | None, attention: Sequence[str] | None = None) -> Localizer:
+    """The localizer of a command's --model, --device and --attention; a bad device is a bad parameter."""
+    with terminal.stdout_to_stderr():
+        import torch
+
+        import fakelocator_zoo
+        from fakelocator_zoo.inference.localizer import Localizer
+        from fakelocator_zoo.zoo.models import DEFAULT_MODEL
+
+        try:
+            wanted = torch.device(device or "cpu")
+        except RuntimeError as error:
+            raise typer.BadParameter(f"{device!r} is no device; give cpu or cuda", param_hint="--device") from error
+        if wanted.type == "cuda" and not torch.cuda.is_available():
+            raise typer.BadParameter("there is no CUDA device here; give cpu", param_hint="--device")
+        options = {"attention": tuple(attention)} if attention else {}
+        return Localizer(fakelocator_zoo.from_pretrained(model or DEFAULT_MODEL, **options), device=device)
