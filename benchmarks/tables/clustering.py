@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from fakelocator_zoo.clustering.features import encode_photos
 
 from benchmarks.harness.cells import Cell, files_digest, run_cells, skip_sentences
 from benchmarks.harness.contenders import Contender, load_model, model_names, models
@@ -19,6 +18,7 @@ from benchmarks.harness.evaluations import UNDEFINED, shown
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
 from fakelocator_zoo.clustering import NotSeparableWarning, single_sample_protocol
+from fakelocator_zoo.clustering.features import encode_photos
 from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_paired, read_whole
 from fakelocator_zoo.evaluation.statistics import proportion_interval
 from fakelocator_zoo.images import read_image

@@ -28,8 +28,7 @@ from benchmarks.harness.parts import (
 from benchmarks.harness.table import Row, Skipped, Table
 from benchmarks.harness.training import bank_generators, bank_paths, fit, model_loss
 from fakelocator_zoo.evaluation import metrics
-from fakelocator_zoo.face_parsing.parser import DEFAULT_FACE_PARSER, FaceParser
-from fakelocator_zoo.face_parsing.parser import PartMapping
+from fakelocator_zoo.face_parsing.parser import DEFAULT_FACE_PARSER, FaceParser, PartMapping
 from fakelocator_zoo.images import list_images
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map

@@ -100,7 +100,7 @@ def run(
                 start = time.perf_counter()
                 boxes = search(image)
                 seconds[name].append(time.perf_counter() - start)
-                found[name] += photos == "no face" and bool(boxes) or any(
+                found[name] += (photos == "no face" and bool(boxes)) or any(
                     left <= x < right and top <= y < bottom for left, top, right, bottom in boxes
                 )
         rows += [

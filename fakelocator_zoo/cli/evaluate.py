@@ -96,8 +96,8 @@ def evaluate(
         from fakelocator_zoo.evaluation.results import images_csv
         from fakelocator_zoo.evaluation.sheet import contact_sheet
         from fakelocator_zoo.evaluation.tables import has_maps, markdown_report, photo_report, read_card, write_card
-        from fakelocator_zoo.images import make_folder, write_image
         from fakelocator_zoo.hub.files import write_whole
+        from fakelocator_zoo.images import make_folder, write_image
         from fakelocator_zoo.transforms.degradations import degradation, parse_degradation
 
     degraded = None if jpeg is None else ("jpeg", float(jpeg))

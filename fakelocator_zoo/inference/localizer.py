@@ -14,7 +14,7 @@ from torch import nn
 
 from fakelocator_zoo.images import ImageError, write_image
 from fakelocator_zoo.inference import quality
-from fakelocator_zoo.inference.faces import Box, DetectedFace
+from fakelocator_zoo.inference.faces import Box
 from fakelocator_zoo.inference.prepare import Prepared, Source, prepare
 from fakelocator_zoo.inference.tiles import predict
 
@@ -165,7 +165,9 @@ class Localizer:
             count = self.batch_size if max(shape[:2]) <= self.tile else 1
             for start in range(0, len(members), count):
                 chosen = members[start : start + count]
-                scored |= zip(chosen, self._score([crops[i] for i in chosen], [regions[i] for i in chosen]), strict=True)
+                scored |= zip(
+                    chosen, self._score([crops[i] for i in chosen], [regions[i] for i in chosen]), strict=True
+                )
         return [
             self._paste(photo, [(regions[i], scored[i]) for i in range(len(regions)) if regions[i].photo == index])
             for index, photo in enumerate(photos)

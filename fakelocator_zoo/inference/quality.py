@@ -50,7 +50,10 @@ def is_halftone(image: np.ndarray) -> bool:
     """Whether an image (H, W, 3) uint8 is no photograph: 1-bit, dithered, printed in dots, or of a few flat colours."""
     luma = image.astype(np.float32) @ _LUMA
     levels = np.unique(np.rint(luma[:: max(1, luma.shape[0] // 256), :: max(1, luma.shape[1] // 256)]))
-    return len(levels) < _MIN_LEVELS or max(dot_contrast(luma), *map(dot_contrast, np.moveaxis(image, 2, 0))) > _MIN_CONTRAST
+    return (
+        len(levels) < _MIN_LEVELS
+        or max(dot_contrast(luma), *map(dot_contrast, np.moveaxis(image, 2, 0))) > _MIN_CONTRAST
+    )
 
 
 def dot_contrast(channel: np.ndarray) -> float:

@@ -21,8 +21,8 @@ from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.layouts import read_index
 from fakelocator_zoo.data.splits import training_and_validation
 from fakelocator_zoo.generators.bank import train_bank
-from fakelocator_zoo.images import list_images
 from fakelocator_zoo.hub.files import write_whole
+from fakelocator_zoo.images import list_images
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.crops import Attend, Source, TrainingCrops, read_pairs, read_photos
 from fakelocator_zoo.training.module import Clock, EpochOfCrops, FakeLocatorModule, SampleSheet, Validation

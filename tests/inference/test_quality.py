@@ -39,7 +39,9 @@ def ordered(image: np.ndarray) -> np.ndarray:
     bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) * 16 + 8
     values = np.asarray(grey(image))
     repeats = [-(-length // 4) for length in values.shape]
-    return rgb(np.where(values > np.tile(bayer, repeats)[: values.shape[0], : values.shape[1]], 255, 0).astype(np.uint8))
+    return rgb(
+        np.where(values > np.tile(bayer, repeats)[: values.shape[0], : values.shape[1]], 255, 0).astype(np.uint8)
+    )
 
 
 def printed(image: np.ndarray, cell: int) -> np.ndarray:
