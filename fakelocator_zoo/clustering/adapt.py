@@ -29,6 +29,7 @@ from fakelocator_zoo.clustering.estimator import MIN_SAMPLES
 from fakelocator_zoo.clustering.features import encode_image, encode_photos
 from fakelocator_zoo.clustering.scatter import draw_scatter
 from fakelocator_zoo.clustering.separability import MIN_GAP
+from fakelocator_zoo.hub.files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.images import ImageError, make_folder, write_image
 from fakelocator_zoo.inference.features import model_identity
 from fakelocator_zoo.inference.localizer import Localization
