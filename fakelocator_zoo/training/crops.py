@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.pairs import crop_alike
@@ -138,6 +138,20 @@ def read_reduced(path: Path) -> np.ndarray:
     return np.asarray(image)
 
 
+class Steps(Sampler[list[int]]):
+    """The item indices of each batch of ``count`` optimiser steps, from step ``first`` on."""
+
+    def __init__(self, first: int, count: int, batch_size: int) -> None:
+        self.first, self.count, self.batch_size = first, count, batch_size
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.first, self.first + self.count):
+            yield list(range(step * self.batch_size, (step + 1) * self.batch_size))
+
+
 class TrainingCrops(Dataset[TrainingItem]):
     """Items of which those with even index are real and those with odd index fake.
 
@@ -147,7 +161,9 @@ class TrainingCrops(Dataset[TrainingItem]):
         pairs: of :func:`read_pairs`; their real images are real items as well.
         whole: of :func:`read_photos`: images that generators made.
         dataset: crops of a data set, whose masks are known.
-        length: items an epoch; item ``i`` of epoch ``e`` depends on (seed, e, i) alone, whatever the workers.
+
+    Item ``i`` depends on (seed, i) alone, whatever the workers, and there is no last item: a loader is given the
+    indices that it wants.
 
     Raises:
         ValueError: where a share has nothing to draw from.
@@ -156,14 +172,13 @@ class TrainingCrops(Dataset[TrainingItem]):
     def __init__(
         self,
         recipe: Recipe,
-        length: int,
         *,
         photos: Sequence[Source] = (),
         pairs: Sequence[Source] = (),
         whole: Sequence[Source] = (),
         dataset: IndexCrops | None = None,
     ) -> None:
-        self.size, self.seed, self.length, self.epoch = recipe.data.size, recipe.seed, length, 0
+        self.size, self.seed = recipe.data.size, recipe.seed
         self.photos, self.pairs, self.whole, self.dataset = list(photos), list(pairs), list(whole), dataset
         fakes = recipe.fakes
         shares = {
@@ -182,13 +197,9 @@ class TrainingCrops(Dataset[TrainingItem]):
         self.reals = [(s, (1 - pair_share) * w) for s, w in _normalised(self.photos)]
         self.reals += [(s, (pair_share if photos else 1.0) * w) for s, w in _normalised(self.pairs)]
 
-    def __len__(self) -> int:
-        return self.length
-
     def __getitem__(self, index: int) -> TrainingItem:
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = np.random.default_rng((self.seed, index))
         if self.dataset is not None:
-            self.dataset.epoch = self.epoch
             sample = self.dataset[index]
             kind = Kind.GIVEN if index % 2 else Kind.REAL
             return self._item(sample.real, sample.fake, (sample.fakeness_map > PAINTED).float(), kind)

@@ -13,9 +13,10 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
+from torch.utils.data import DataLoader
 from torchvision.utils import make_grid, save_image
 
-from fakelocator_zoo.training.crops import TrainingItems
+from fakelocator_zoo.training.crops import Steps, TrainingCrops, TrainingItem, TrainingItems
 from fakelocator_zoo.training.task import FakeLocatorTask
 from fakelocator_zoo.training.validation import ValidationImage, total_score, validate
 
@@ -26,13 +27,28 @@ MAP_GAIN = 1 / 0.15
 class FakeLocatorModule(lightning.LightningModule):
     """Trains a :class:`FakeLocatorTask`.
 
-    Random numbers of step n come from (seed, n), crops from (seed, epoch, index): a run that was killed and resumed
-    from its last checkpoint ends with the weights of a run that was not.
+    Random numbers and crops of step n depend on (seed, n) alone: a run that was killed and resumed from its last
+    checkpoint ends with the weights of a run that was not.
+
+    Args:
+        task: the model and what makes its batches.
+        crops: the items of the batches.
+        workers: processes that read crops.
     """
 
-    def __init__(self, task: FakeLocatorTask) -> None:
+    def __init__(self, task: FakeLocatorTask, crops: TrainingCrops, workers: int = 0) -> None:
         super().__init__()
         self.task = task
+        self.crops = crops
+        self.workers = workers
+
+    def train_dataloader(self) -> DataLoader[TrainingItem]:
+        """Batches of one epoch, from the step that the run is at; asked for anew at every epoch."""
+        recipe = self.task.recipe
+        steps = Steps(self.global_step, recipe.validation.every, recipe.optimisation.batch_size)
+        return DataLoader(
+            self.crops, batch_sampler=steps, num_workers=self.workers, pin_memory=torch.cuda.is_available()
+        )
 
     def training_step(self, items: TrainingItems, batch_index: int) -> Tensor:
         """One optimiser step."""
@@ -53,13 +69,6 @@ class FakeLocatorModule(lightning.LightningModule):
         optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, options.steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class EpochOfCrops(Callback):
-    """Tells the data set which epoch it is in, so that every epoch has its own crops, resumed or not."""
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        trainer.train_dataloader.dataset.epoch = trainer.current_epoch  # type: ignore[union-attr]
 
 
 class Validation(Callback):

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from torch.utils.data import DataLoader
 
 from fakelocator_zoo.data.frames import is_video
 from fakelocator_zoo.data.index_crops import IndexCrops
@@ -25,7 +24,7 @@ from fakelocator_zoo.hub.files import write_whole
 from fakelocator_zoo.images import list_images
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.crops import Attend, Source, TrainingCrops, read_pairs, read_photos
-from fakelocator_zoo.training.module import Clock, EpochOfCrops, FakeLocatorModule, SampleSheet, Validation
+from fakelocator_zoo.training.module import Clock, FakeLocatorModule, SampleSheet, Validation
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
 from fakelocator_zoo.training.validation import (
@@ -99,10 +98,10 @@ def train(
         )
         generators = list(trained.values())
     report(f"{len(images)} validation images, {len(photos)} validation photos")
-    module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators))
+    module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators), crops, workers)
     checkpoints = out / "checkpoints"
     last = checkpoints / "last.ckpt"
-    callbacks: list[Callback] = [EpochOfCrops(), Clock()]
+    callbacks: list[Callback] = [Clock()]
     if images:
         callbacks += [Validation(images), SampleSheet(images, out / "samples")]
     best = ModelCheckpoint(
@@ -124,16 +123,14 @@ def train(
         logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
         enable_progress_bar=progress,
         enable_model_summary=False,
+        reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=1,
-    )
-    loader = DataLoader(
-        crops, batch_size=recipe.optimisation.batch_size, num_workers=workers, drop_last=True, pin_memory=on_gpu
     )
     if last.exists():
         report(f"resuming from {last}")
     started = time.perf_counter()
     # The checkpoint is the run's own; it is read as plain tensors all the same.
-    trainer.fit(module, loader, ckpt_path=last if last.exists() else None, weights_only=True)
+    trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
     report(f"trained for {(time.perf_counter() - started) / 3600:.2f} hours")
     if images and best.best_model_path:
         state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
@@ -158,10 +155,9 @@ def _data(
 ) -> tuple[TrainingCrops, list[ValidationImage], list[Path]]:
     """Training crops, validation images and validation photos."""
     options, held_out = recipe.data, recipe.validation
-    length = recipe.optimisation.batch_size * min(held_out.every, recipe.optimisation.steps)
     if options.dataset is not None:
-        training, validation = _index_crops(recipe, data / options.dataset, length, report)
-        return TrainingCrops(recipe, length, dataset=training), dataset_images(validation, held_out.images), []
+        training, validation = _index_crops(recipe, data / options.dataset, report)
+        return TrainingCrops(recipe, dataset=training), dataset_images(validation, held_out.images), []
     photos = read_photos(data, options.photos, held_out.photos, attend)
     pairs = read_pairs(data, options.pairs, held_out.generators, attend)
     folders = {folder: 1.0 for name, folder in options.whole.items() if name not in held_out.generators}
@@ -169,7 +165,7 @@ def _data(
     for kind, sources in (("photos", photos), ("pairs", pairs), ("images made as a whole", whole)):
         if sources:
             report(f"{kind}: " + ", ".join(f"{len(each.images)} of {each.name}" for each in sources))
-    crops = TrainingCrops(recipe, length, photos=photos, pairs=pairs, whole=_by_count(whole))
+    crops = TrainingCrops(recipe, photos=photos, pairs=pairs, whole=_by_count(whole))
     return crops, validation_images(recipe, data), validation_photos(recipe, data)
 
 
@@ -197,9 +193,7 @@ def _attend(model: FakeLocator) -> Attend | None:
     return attend
 
 
-def _index_crops(
-    recipe: Recipe, dataset: Path, length: int, report: Callable[[str], None]
-) -> tuple[IndexCrops, IndexCrops]:
+def _index_crops(recipe: Recipe, dataset: Path, report: Callable[[str], None]) -> tuple[IndexCrops, IndexCrops]:
     options = recipe.data
     index = read_index(dataset, options.layout, compression=options.compression)
     for note in index.notes:
@@ -215,7 +209,7 @@ def _index_crops(
         report("videos are decoded anew for every crop; fakelocator data extract writes frames, which are much faster")
     frames, seed = options.frames_per_video, recipe.seed
     crops = (
-        IndexCrops(training, options.size, length, seed=seed, frames_per_video=frames),
+        IndexCrops(training, options.size, len(training), seed=seed, frames_per_video=frames),
         IndexCrops(validation, options.size, recipe.validation.images, seed=seed + 1, frames_per_video=frames),
     )
     report(f"{len(crops[0].fakes)} fakes to train on, {len(crops[1].fakes)} to validate on")

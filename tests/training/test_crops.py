@@ -9,7 +9,15 @@ from PIL import Image
 from torch.utils.data import default_collate
 
 from fakelocator_zoo.generators.network import Generator
-from fakelocator_zoo.training.crops import Kind, TrainingCrops, TrainingItems, match_source, read_pairs, read_photos
+from fakelocator_zoo.training.crops import (
+    Kind,
+    Steps,
+    TrainingCrops,
+    TrainingItems,
+    match_source,
+    read_pairs,
+    read_photos,
+)
 from fakelocator_zoo.training.recipe import PairSource, Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
 
@@ -46,7 +54,6 @@ def crops(data: Path, **changes: object) -> TrainingCrops:
     asked = recipe(**changes)
     return TrainingCrops(
         asked,
-        64,
         photos=read_photos(data, asked.data.photos, []),
         pairs=read_pairs(data, asked.data.pairs, []),
         whole=read_photos(data, {"stylegan": 1.0}, []),
@@ -59,21 +66,26 @@ def collate(items: list) -> TrainingItems:
 
 def test_even_items_are_real_and_odd_items_fake(data):
     made = crops(data)
-    kinds = [made[index].kind for index in range(len(made))]
+    kinds = [made[index].kind for index in range(64)]
     assert all((kind == Kind.REAL) == (index % 2 == 0) for index, kind in enumerate(kinds))
     assert {Kind.BANK, Kind.PAIR, Kind.WHOLE} <= set(kinds)
 
 
-def test_an_item_depends_on_seed_epoch_and_index_alone(data):
+def test_an_item_depends_on_seed_and_index_alone(data):
     one, other = crops(data), crops(data)
     assert torch.equal(one[5].fake, other[5].fake) and torch.equal(one[4].real, other[4].real)
-    other.epoch = 1
-    assert not torch.equal(one[4].real, other[4].real)
+    assert not torch.equal(one[4].real, crops(data, seed=1)[4].real)
+
+
+def test_steps_go_on_where_they_stopped():
+    whole = list(Steps(0, 4, batch_size=2))
+    assert list(Steps(0, 2, batch_size=2)) + list(Steps(2, 2, batch_size=2)) == whole
+    assert whole == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 
 def test_shares_of_zero_are_left_out(data):
     made = crops(data, fakes={"bank_share": 0.0, "whole_share": 0.0})
-    kinds = {made[index].kind for index in range(len(made))}
+    kinds = {made[index].kind for index in range(64)}
     assert kinds == {Kind.REAL, Kind.PAIR}
 
 
