@@ -162,7 +162,7 @@ def check_same_size(first: np.ndarray, first_name: object, other: np.ndarray, ot
     if first.shape[:2] != other.shape[:2]:
         raise ImageError(
             f"{first_name} is {first.shape[1]} x {first.shape[0]} pixels and {other_name} is "
-            f"{other.shape[1]} x {other.shape[0]}; a pair must have one size"
+            f"{other.shape[1]} x {other.shape[0]}; they must have one size"
         )
 
 

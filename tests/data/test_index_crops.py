@@ -114,7 +114,7 @@ def test_where_nothing_can_be_read_it_ends(pair, tmp_path):
 
 @pytest.mark.parametrize(
     ("fake", "message"),
-    [(np.zeros((10, 10, 3), np.uint8), "a pair must have one size"), (None, "does not differ")],
+    [(np.zeros((10, 10, 3), np.uint8), "they must have one size"), (None, "does not differ")],
 )
 def test_pairs_that_are_none_are_told(pair, fake, message):
     if fake is None:
