@@ -10,8 +10,7 @@ import csv
 import dataclasses
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,11 @@ from fakelocator_zoo.clustering import (
 )
 from fakelocator_zoo.clustering.embedding import Method
 from fakelocator_zoo.clustering.estimator import MIN_SAMPLES
-from fakelocator_zoo.clustering.features import encode_image, encode_photos
 from fakelocator_zoo.clustering.scatter import draw_scatter
 from fakelocator_zoo.clustering.separability import MIN_GAP
 from fakelocator_zoo.hub.files import CONFIG, WEIGHTS, read_config, write_whole
 from fakelocator_zoo.images import ImageError, make_folder, write_image
-from fakelocator_zoo.inference.features import model_identity
+from fakelocator_zoo.inference.features import extract_features, model_identity
 from fakelocator_zoo.inference.localizer import Localization
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
@@ -81,12 +79,21 @@ class Adapter:
 
     def fake_probability(self, image: np.ndarray) -> float:
         """Of a photo (H, W, 3) uint8, in [0, 1]."""
-        return float(self.clusters.fake_probability(encode_image(self.model, image, self._crop))[0])
+        features = extract_features(self.model, [image], crop=self._crop)
+        return float(self.clusters.fake_probability(features.values)[0])
 
     def __call__(self, result: Localization) -> Localization:
-        """The result with the clusters' decision on the whole photo; the map stays, the faces are left out."""
+        """The result with the clusters' decision on the whole photo; the map stays, the faces are left out.
+
+        A photo that cannot be judged stays so.
+        """
         probability = self.fake_probability(result.image)
-        return dataclasses.replace(result, fake_probability=probability, faces=(), whole_image=True)
+        verdict, reason = result.verdict, result.reason
+        if verdict != "not judged":
+            verdict, reason = "fake" if probability >= 0.5 else "real", None
+        return dataclasses.replace(
+            result, fake_probability=probability, verdict=verdict, reason=reason, faces=(), whole_image=True
+        )
 
 
 def adapter_model(folder: str | Path) -> str | None:
@@ -163,15 +170,16 @@ def adapt(
     everything = [*photos, *(path for path in labelled if path not in present)]
     if device is not None:
         model = model.to(device)
-    with _bar(len(everything), progress) as advance:
-        features = encode_photos(model, everything, crop=crop, progress=advance)
-    row_of = {path.resolve(): row for row, path in enumerate(features.paths)}
+    features = extract_features(model, _tracked(everything, progress), crop=crop)
+    paths = tuple(everything[row] for row in features.rows)
+    failures = {everything[row]: why for row, why in features.failures.items()}
+    row_of = {path.resolve(): row for row, path in enumerate(paths)}
     known = {row_of[path]: label for path, label in labelled.items() if path in row_of}
     if not known:
-        raise ImageError(f"no labelled image can be read: {next(iter(features.failures.values()))}")
-    if len(features.paths) < MIN_SAMPLES:
+        raise ImageError(f"no labelled image can be read: {next(iter(failures.values()))}")
+    if len(paths) < MIN_SAMPLES:
         raise ImageError(
-            f"{len(features.paths)} images can be read, and clustering needs {MIN_SAMPLES} at least; give more of them"
+            f"{len(paths)} images can be read, and clustering needs {MIN_SAMPLES} at least; give more of them"
         )
     clusters = SingleSampleClustering(method=method, random_state=seed)
     with warnings.catch_warnings():
@@ -179,8 +187,7 @@ def adapt(
         warnings.simplefilter("ignore", NotSeparableWarning)
         warnings.simplefilter("ignore", ContradictoryLabelsWarning)
         clusters.fit(features.values, labelled_index=list(known), labelled_as=list(known.values()))  # type: ignore[arg-type]
-    contradictions = tuple(features.paths[row] for row in clusters.contradictions_)
-    found = Adaptation(features.paths, clusters, contradictions, features.failures)
+    found = Adaptation(paths, clusters, tuple(paths[row] for row in clusters.contradictions_), failures)
     write_whole(out / RESULTS, _csv(found).encode())
     write_image(out / SCATTER, draw_scatter(clusters, found.paths, list(known)))
     if clusters.separable_:
@@ -219,12 +226,9 @@ def _csv(found: Adaptation) -> str:
     return text.getvalue()
 
 
-@contextmanager
-def _bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+def _tracked(paths: Sequence[Path], shown: bool) -> Iterable[Path]:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import track
 
     stderr = Console(stderr=True)
-    with Progress(console=stderr, transient=True, disable=not (shown and stderr.is_terminal)) as bars:
-        task = bars.add_task("features", total=total)
-        yield lambda done: bars.update(task, completed=done)
+    return track(paths, "features", console=stderr, transient=True, disable=not (shown and stderr.is_terminal))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fakelocator_zoo.evaluation import metrics
-from fakelocator_zoo.inference.tiles import predict_tiled
+from fakelocator_zoo.inference import tiles
 
 if TYPE_CHECKING:
     from fakelocator_zoo.models.fakelocator import FakeLocator
@@ -52,21 +52,12 @@ class ModelPredictor:
 
     def __init__(self, model: FakeLocator, name: str, *, tile: int = 768) -> None:
         self.model, self.name, self.tile = model.eval(), name, tile
-        self.threshold = float(getattr(model, "threshold", 0.5))
+        self.threshold = model.threshold
 
-    @torch.inference_mode()
     def predict(self, images: Tensor) -> Prediction:
         """Maps (B, H, W) and fake probabilities (B,) of images (B, 3, H, W) in [0, 1]."""
-        if max(images.shape[-2:]) > self.tile:
-            tiled = [predict_tiled(self.model, image, self.tile) for image in images]
-            return Prediction(
-                torch.stack([part.fakeness_map for part in tiled]),
-                torch.tensor([part.fake_probability for part in tiled]),
-            )
-        device = next(self.model.parameters(), torch.empty(0)).device
-        output = self.model(images.to(device))
-        scores = output.logits.float().softmax(dim=1)[:, 1]
-        return Prediction(output.fakeness_map[:, 0].float().cpu(), scores.cpu())
+        output = tiles.predict(self.model, images, self.tile)
+        return Prediction(output.fakeness_map, output.fake_probability)
 
 
 class TrivialPredictor:
