@@ -18,11 +18,10 @@ from benchmarks.harness.evaluations import UNDEFINED, shown
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
 from fakelocator_zoo.clustering import NotSeparableWarning, single_sample_protocol
-from fakelocator_zoo.clustering.features import encode_photos
 from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_paired, read_whole
 from fakelocator_zoo.evaluation.statistics import proportion_interval
 from fakelocator_zoo.images import read_image
-from fakelocator_zoo.inference.features import centre_crop
+from fakelocator_zoo.inference.features import centre_crop, extract_features
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 CROP = 512
@@ -95,10 +94,10 @@ def _fakes(data: EvaluationSet) -> tuple[Path, ...]:
 
 def _measure(contender: Contender, name: str, test: HeldOut, draws: int, options: Options) -> dict[str, Any]:
     model = load_model(name, options.device)
-    features = encode_photos(model, [*test.real, *test.fake], crop=CROP)
-    fakes = set(test.fake)
-    labels = np.array([int(path in fakes) for path in features.paths])
-    scores = np.array([_fake_probability(model, path, options.device) for path in features.paths])
+    paths = [*test.real, *test.fake]
+    features = extract_features(model, paths, crop=CROP)
+    labels = np.array([int(row >= len(test.real)) for row in features.rows])
+    scores = np.array([_fake_probability(model, paths[row], options.device) for row in features.rows])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotSeparableWarning)  # the table says it
         result = single_sample_protocol(features.values, labels, draws, random_state=options.seed)
