@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader
 
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Skipped
-from fakelocator_zoo.generators.bank import load_generator
+from fakelocator_zoo.generators.bank import bank_folders, load_generator
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.hub.files import WEIGHTS
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.crops import TrainingCrops, read_pairs, read_photos
 from fakelocator_zoo.training.losses import fakelocator_losses
@@ -45,7 +46,7 @@ def base_recipe(options: Options) -> dict[str, Any]:
     if options.data is None:
         raise Skipped("it trains on the folders that its recipe names: give --data the folder that holds them")
     recipe: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    bank = [path.stem for path in bank_paths(options)]
+    bank = [path.parent.name for path in bank_paths(options)]
     return merged(recipe, {"optimisation": {"steps": options.steps}, "fakes": {"bank": bank}, "seed": options.seed})
 
 
@@ -102,20 +103,20 @@ def training_batches(options: Options, recipe: Recipe) -> Iterator[TrainingBatch
 
 
 def bank_paths(options: Options) -> list[Path]:
-    """The files of the generators of ``--bank``.
+    """The weights of the generators of ``--bank``, each in a folder with the generator's name.
 
     Raises:
-        Skipped: where it is not given or empty.
+        Skipped: where it is not given.
+        FileNotFoundError: where it holds no generator.
     """
-    paths = sorted(options.bank.glob("*.safetensors")) if options.bank else []
-    if not paths:
+    if options.bank is None:
         raise Skipped("it trains on fakes by generators: give --bank a folder of them, made by `fakelocator bank`")
-    return paths
+    return [folder / WEIGHTS for folder in bank_folders(options.bank)]
 
 
 def bank_generators(options: Options) -> list[Generator]:
     """The generators of :func:`bank_paths`, frozen."""
-    return [load_generator(path, options.device) for path in bank_paths(options)]
+    return [load_generator(path.parent, options.device) for path in bank_paths(options)]
 
 
 def model_loss(

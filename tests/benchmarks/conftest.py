@@ -13,7 +13,6 @@ from scipy.ndimage import gaussian_filter
 from benchmarks.harness.options import Options
 from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.face_parsing.parts import PARTS
-from fakelocator_zoo.generators.bank import save_generator
 from fakelocator_zoo.generators.network import Generator
 
 NAMES = ("anna", "bert", "cleo", "dora", "emil", "fred")
@@ -69,7 +68,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("bank")
     for upsampling in ("nearest", "transposed"):
-        save_generator(Generator(upsampling, levels=1, width=4), folder / f"{upsampling}-l1.safetensors")
+        Generator(upsampling, levels=1, width=4).save_pretrained(folder / f"{upsampling}-l1")
     return folder
 
 
