@@ -20,7 +20,7 @@ from fakelocator_zoo.hub.files import (
     write_folder,
 )
 from fakelocator_zoo.hub.sources import find_model, hub_errors
-from fakelocator_zoo.hub.tensors import check_tensors, compact, fitting_tensors, parameters_limited, unwrapped_state
+from fakelocator_zoo.hub.tensors import check_tensors, compact, fitting_tensors, layers_limited, unwrapped_state
 
 if TYPE_CHECKING:
     from typing import Self
@@ -130,9 +130,8 @@ class PretrainedMixin:
         )
         arguments = cls.load_arguments(folder, overrides)
         tensors = read_tensors(folder)
-        limit = None if overrides else sum(tensor.numel() for tensor in tensors.values())
         try:
-            with parameters_limited(limit):
+            with layers_limited(tensors):
                 model = cls(**arguments)
         except (TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
             if overrides:

@@ -15,34 +15,32 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+_LARGEST_LAYER = 2**26  # numbers; four times the largest layer of ConvNeXt-XL
 #: Parts of keys that wrappers add, and who does.
 _PREFIXES = {"_orig_mod": "torch.compile", "module": "DataParallel"}
 _WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 
 
 @contextmanager
-def parameters_limited(limit: int | None) -> Iterator[None]:
-    """While inside, a model that this thread builds may not have more than ``limit`` numbers as parameters.
+def layers_limited(tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """While inside, a model that this thread builds may not have a layer far larger than the ``tensors`` of its file.
 
     So a configuration that does not belong to its weights cannot fill the memory before that is noticed.
 
     Raises:
-        ValueError: as soon as one parameter too many is registered, before memory is written to.
+        ValueError: when such a layer is made, before its memory is written to.
     """
-    if limit is None:
-        yield
-        return
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
+    # An encoder of fewer stages is made whole and then cut, so layers may be made that the file does not hold.
+    limit = max([_LARGEST_LAYER, *(tensor.numel() for tensor in tensors.values())])
     thread = threading.get_ident()
 
-    def count(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
-        if threading.get_ident() != thread or parameter is None:
-            return
-        if parameter.numel() > limit:
-            raise ValueError(f"a layer of shape {tuple(parameter.shape)} is larger than the whole file of weights")
+    def check(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
+        if threading.get_ident() == thread and parameter is not None and parameter.numel() > limit:
+            raise ValueError(f"a layer of shape {tuple(parameter.shape)} is far larger than the weights of the file")
 
-    handle = register_module_parameter_registration_hook(count)
+    handle = register_module_parameter_registration_hook(check)
     try:
         yield
     finally:

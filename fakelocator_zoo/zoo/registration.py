@@ -18,11 +18,11 @@ def register() -> None:
 
 def register_with_imported() -> None:
     """Register the models with smp and timm, each only where it is imported already."""
-    smp = sys.modules.get("segmentation_models_pytorch")
-    # Absent while smp itself is being imported.
-    if hasattr(smp, "MODEL_ARCHITECTURES_MAPPING"):
+    smp, timm = (sys.modules.get(name) for name in ("segmentation_models_pytorch", "timm"))
+    # The attributes are absent while the libraries themselves are being imported.
+    if smp is not None and hasattr(smp, "MODEL_ARCHITECTURES_MAPPING"):
         smp.MODEL_ARCHITECTURES_MAPPING["fakelocator"] = _fakelocator
-    if hasattr(sys.modules.get("timm"), "create_model"):
+    if timm is not None and hasattr(timm, "create_model"):
         from fakelocator_zoo.zoo.models import list_models
         from fakelocator_zoo.zoo.timm_detector import register_detectors
 
