@@ -14,9 +14,11 @@ from fakelocator_zoo.inference.faces import DetectedFace
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: What a user has: a path, an http(s) address, the bytes of an image file, a binary file open for reading, a PIL image,
-#: an array (H, W), (H, W, 3) or (H, W, 4), or a float tensor (3, H, W) in [0, 1].
-Source = ImageSource | Image.Image | np.ndarray | "Tensor"
+    #: What a user has: a path, an http(s) address, the bytes of an image file, a binary file open for reading, a PIL
+    #: image, an array (H, W), (H, W, 3) or (H, W, 4), or a float tensor (3, H, W) in [0, 1].
+    Source = ImageSource | Image.Image | np.ndarray | Tensor
+else:
+    Source = Any  # torch is not imported
 
 
 class Prepared(NamedTuple):
@@ -50,11 +52,13 @@ def as_image(source: Source) -> np.ndarray:
     """
     if isinstance(source, Image.Image | np.ndarray):
         return to_rgb(source)
-    if hasattr(source, "detach"):  # a tensor, recognised without importing torch
+    if hasattr(source, "is_floating_point"):  # a tensor, recognised without importing torch
         return _from_tensor(source)
     if isinstance(source, str | bytes | os.PathLike) or hasattr(source, "read"):
         return read_image(source)
-    raise ImageError(f"a photo is a path, bytes, a file, a PIL image, an array or a tensor, got {type(source).__name__}")
+    raise ImageError(
+        f"a photo is a path, bytes, a file, a PIL image, an array or a tensor, got {type(source).__name__}"
+    )
 
 
 def source_name(source: Source) -> str:

@@ -24,7 +24,12 @@ _HEAT = np.array(
 )
 _MARGIN = 8
 _SMALLEST_WITH_SCALE = 160  # pixels of the shorter side
-_VERDICT_COLOURS = {"fake": (236, 72, 56), "unsure": (240, 190, 60), "real": (64, 180, 110), "not judged": (170, 170, 170)}
+_VERDICT_COLOURS = {
+    "fake": (236, 72, 56),
+    "unsure": (240, 190, 60),
+    "real": (64, 180, 110),
+    "not judged": (170, 170, 170),
+}
 
 
 def heat(values: np.ndarray, full_colour: float = FULL_COLOUR) -> np.ndarray:

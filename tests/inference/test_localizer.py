@@ -180,7 +180,9 @@ def test_faces_that_were_judged_decide_for_the_photo(monkeypatch: pytest.MonkeyP
     result = localizer(StubModel(threshold=0.999))(smooth(96, 128))
     assert [each.verdict for each in result.faces] == ["real", "not judged"]
     assert result.verdict == "real" and result.fake_probability == result.faces[0].fake_probability
-    assert result.faces[1] == Face((96, 0, 128, 32), result.faces[1].fake_probability, "not judged", "too small to judge: 32 px")
+    assert result.faces[1] == Face(
+        (96, 0, 128, 32), result.faces[1].fake_probability, "not judged", "too small to judge: 32 px"
+    )
 
 
 @pytest.mark.usefixtures("two_faces")
