@@ -153,7 +153,7 @@ class Localizer:
             yield from (each if isinstance(each, ImageError) else next(located) for each in read)
 
     def locate_prepared(self, photos: Sequence[Prepared]) -> list[Localization]:
-        """Results of photos that :func:`~fakelocator_zoo.inference.prepare.prepare` read, faces of one size together."""
+        """Of photos that :func:`~fakelocator_zoo.inference.prepare.prepare` read; faces of one size share a batch."""
         regions = [region for index, photo in enumerate(photos) for region in _regions(index, photo)]
         groups: dict[tuple[int, ...], list[int]] = {}
         crops = [np.rot90(_crop(photos[each.photo].image, each.box), each.turns) for each in regions]
@@ -188,8 +188,10 @@ class Localizer:
 
     def _paste(self, photo: Prepared, scored: Sequence[tuple[_Region, _Scored]]) -> Localization:
         """Where faces overlap, the one with the higher fakeness counts."""
-        maps = {name: np.zeros(photo.image.shape[:2], np.float32) for name in scored[0][1].maps}
-        for region, each in scored:
+        maps = scored[0][1].maps
+        if photo.faces:
+            maps = {name: np.zeros(photo.image.shape[:2], np.float32) for name in maps}
+        for region, each in scored if photo.faces else ():
             place = {name: _crop(values, region.box) for name, values in maps.items()}
             higher = each.maps["fakeness_map"] >= place["fakeness_map"]
             for name, values in each.maps.items():

@@ -52,7 +52,7 @@ def as_image(source: Source) -> np.ndarray:
     """
     if isinstance(source, Image.Image | np.ndarray):
         return to_rgb(source)
-    if hasattr(source, "detach"):  # a tensor, recognised without importing torch
+    if hasattr(source, "is_floating_point"):  # a tensor, recognised without importing torch
         return _from_tensor(source)
     if isinstance(source, str | bytes | os.PathLike) or hasattr(source, "read"):
         return read_image(source)

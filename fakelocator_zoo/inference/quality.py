@@ -19,11 +19,12 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # The luminance table of ITU-T T.81, annex K.1, which libjpeg scales by the quality: its first three rows and columns.
 _TABLE = {(0, 1): 11, (1, 0): 12, (1, 1): 12, (0, 2): 10, (2, 0): 14, (1, 2): 14, (2, 1): 13}
 _QUALITIES = np.arange(5, 96)
-_BLOCKS = 4096  # at most so many blocks are transformed
+_BLOCKS = 1024  # at most so many blocks are transformed
 _MIN_COEFFICIENTS = 100
 _MIN_FIT = 0.4  # mean cosine; coefficients that were never quantised reach 0.15
 _WINDOW = 12  # pixels; halftone cells are smaller
-_MIN_CONTRAST = 0.5
+# Contrasts of dots: photos stay below 0.6, dots as they were set reach 0.8, smoothed ones 0.35 to 0.5 everywhere.
+_DOTS, _SMOOTHED_DOTS, _EVENNESS = 0.65, 0.33, 0.91
 _MIN_LEVELS = 8
 
 
@@ -39,7 +40,7 @@ def jpeg_quality(image: np.ndarray) -> int | None:
     them. The grid of blocks may start anywhere. None where no quality fits: never a JPEG, a quality above about 92,
     resized since, or too flat.
     """
-    luma = image.astype(np.float32) @ _LUMA
+    luma = _centre(image, 1024).astype(np.float32) @ _LUMA
     offsets = {(_grid_offset(luma.T), _grid_offset(luma)), (0, 0)}
     fits = np.stack([_table_fit(luma[top:, left:]) for top, left in offsets]).max(axis=0)
     best = int(fits.argmax())
@@ -47,32 +48,49 @@ def jpeg_quality(image: np.ndarray) -> int | None:
 
 
 def is_halftone(image: np.ndarray) -> bool:
-    """Whether an image (H, W, 3) uint8 is no photograph: 1-bit, dithered, printed in dots, or of a few flat colours."""
+    """Whether an image (H, W, 3) uint8 is no photograph: 1-bit, dithered, printed in dots, or of a few flat colours.
+
+    Dots have a high contrast, or, smoothed by a scanner or a reduction, a contrast that is the same in all mid-tones;
+    that of a photo's own texture is low or comes and goes.
+    """
+    image = _centre(image, 512)
     luma = image.astype(np.float32) @ _LUMA
-    levels = np.unique(np.rint(luma[:: max(1, luma.shape[0] // 256), :: max(1, luma.shape[1] // 256)]))
-    return (
-        len(levels) < _MIN_LEVELS
-        or max(dot_contrast(luma), *map(dot_contrast, np.moveaxis(image, 2, 0))) > _MIN_CONTRAST
-    )
+    if len(np.unique(np.rint(luma))) < _MIN_LEVELS:
+        return True
+    # Dots of several inks show in each colour.
+    for channel in (luma, *np.moveaxis(image, 2, 0)):
+        low, usual = dot_contrast(channel)
+        if usual > _DOTS or (low > _SMOOTHED_DOTS and low > _EVENNESS * usual):
+            return True
+        if channel is luma and usual < _SMOOTHED_DOTS / 2:
+            return False
+    return False
 
 
-def dot_contrast(channel: np.ndarray) -> float:
-    """How far the mid-tones of a channel (H, W) are made of black and white dots, 0 to 1.
+def dot_contrast(channel: np.ndarray) -> tuple[float, float]:
+    """How far the mid-tones of a channel (H, W) are made of black and white dots, each 0 to 1.
 
     Pixels that are black or white alone, with mean m (0 to 1) in a window, have the standard deviation
-    sqrt(m (1 - m)), and no other pixels have a larger one. The lower quartile of the share that is reached over windows
-    of mid-tones; 0 where there are hardly any.
+    sqrt(m (1 - m)), and no other pixels have a larger one. Percentiles 5 and 25 of the share that is reached, over
+    windows of mid-tones; 0 where there are hardly any.
     """
-    low, high = np.percentile(channel, (1, 99))
-    if high - low < 16:
-        return 0.0
-    values = np.clip((channel.astype(np.float32) - low) / (high - low), 0, 1)
+    black, white = np.percentile(channel, (1, 99))
+    if white - black < 16:
+        return 0.0, 0.0
+    values = np.clip((channel.astype(np.float32) - black) / (white - black), 0, 1)
     mean, square = _window_means(values), _window_means(values * values)
     middle = (mean > 0.15) & (mean < 0.85)
     if middle.sum() < max(4, 0.02 * middle.size):
-        return 0.0
+        return 0.0, 0.0
     variance = np.maximum(square - mean * mean, 0)[middle]
-    return float(np.percentile(np.sqrt(variance / (mean * (1 - mean))[middle]), 25))
+    low, usual = np.percentile(np.sqrt(variance / (mean * (1 - mean))[middle]), (5, 25))
+    return float(low), float(usual)
+
+
+def _centre(image: np.ndarray, side: int) -> np.ndarray:
+    """At most ``side`` pixels high and wide: enough to tell, and time and memory are bounded."""
+    top, left = (max(0, length - side) // 2 for length in image.shape[:2])
+    return image[top : top + side, left : left + side]
 
 
 def _window_means(values: np.ndarray) -> np.ndarray:
@@ -81,7 +99,7 @@ def _window_means(values: np.ndarray) -> np.ndarray:
 
 
 def _grid_offset(luma: np.ndarray) -> int:
-    """The column, 0 to 7, at which the first block of 8 begins: steps between blocks stand out from their neighbours."""
+    """The column, 0 to 7, at which the first block of 8 begins: steps between blocks stand out."""
     steps = np.diff(luma, axis=1)
     edges = np.abs(2 * steps[:, 1:-1] - steps[:, :-2] - steps[:, 2:]).mean(axis=0)
     count = len(edges) // 8 * 8

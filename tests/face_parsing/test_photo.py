@@ -36,6 +36,10 @@ class ColourParser(nn.Module):
         return probabilities[:, 1].amax(dim=(1, 2)) > 0
 
 
+def found(*boxes: faces.Box, turns: int = 0) -> list[faces.DetectedFace]:
+    return [faces.DetectedFace(box, box, 0.9, turns) for box in boxes]
+
+
 @pytest.fixture
 def photo() -> np.ndarray:
     """Two faces, the second one before the first one's hair, and blue sky that belongs to neither."""
@@ -49,7 +53,7 @@ def photo() -> np.ndarray:
 
 def test_faces_are_parsed_one_by_one(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = [(10, 15, 100, 95), (110, 45, 170, 90)]
-    monkeypatch.setattr(faces, "find_faces", lambda image: boxes)
+    monkeypatch.setattr(faces, "find_faces", lambda image: found(*boxes))
     parsed = parse_photo(ColourParser(), photo)
     assert parsed.faces == tuple(boxes)
     assert parsed.face_found
@@ -62,8 +66,20 @@ def test_faces_are_parsed_one_by_one(photo: np.ndarray, monkeypatch: pytest.Monk
 
 
 def test_boxes_without_a_face_are_left_out(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faces, "find_faces", lambda image: [(110, 45, 170, 90), (0, 0, 200, 12)])
+    monkeypatch.setattr(faces, "find_faces", lambda image: found((110, 45, 170, 90), (0, 0, 200, 12)))
     assert parse_photo(ColourParser(), photo).faces == ((110, 45, 170, 90),)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turned_faces_are_parsed_upright(photo: np.ndarray, turns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    parser, seen = ColourParser(), []
+    forward = parser.forward
+    monkeypatch.setattr(parser, "forward", lambda images: seen.append(images) or forward(images))
+    monkeypatch.setattr(faces, "find_faces", lambda image: found((10, 15, 100, 95), turns=turns))
+    labels = parse_photo(parser, photo).labels
+    assert (labels[40:80, 20:80] == 1).all() and (labels[20:40, 20:80] == 2).all()
+    crop = (seen[0][0].permute(1, 2, 0) * 255).round().numpy()
+    np.testing.assert_array_equal(crop, np.rot90(photo[15:95, 10:100], turns))
 
 
 def test_whole_image_where_no_face_is_found(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,10 +37,10 @@ def test_a_turned_face_is_found_and_its_crop_is_upright(astronaut: np.ndarray, t
     (face,) = find_faces(np.rot90(astronaut, turns))
     assert face.turns == 4 - turns
     mark = np.zeros_like(astronaut)
-    mark[100:115, 200:250] = 255  # the eyes
+    mark[100:110, 200:250], mark[140:150, 200:250] = 1, 2  # eyes and mouth
     crop = face.crop(np.rot90(mark, turns))[..., 0]
-    assert (crop > 0).sum() == 15 * 50
-    assert np.flatnonzero(crop.any(axis=1)).mean() < crop.shape[0] / 2
+    (eyes, columns), (mouth, _) = np.nonzero(crop == 1), np.nonzero(crop == 2)
+    assert mouth.min() - eyes.max() == 31 and np.ptp(columns) == 49
     assert face.size == pytest.approx(upright.size, rel=0.2)
 
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from skimage import data
 
 from fakelocator_zoo.inference.quality import DEFAULT_LIMITS, is_halftone, jpeg_quality, limits_of, poor_region
@@ -59,6 +60,9 @@ HALFTONES = {
     "fine print": lambda image: printed(image, 4),
     "coarse print": lambda image: printed(image, 8),
     "dithered, saved as JPEG": lambda image: as_jpeg(error_diffusion(image), 75),
+    "print, scanned": lambda image: as_jpeg(
+        rgb(Image.fromarray(printed(image, 6)).filter(ImageFilter.GaussianBlur(1))), 90
+    ),
     "dithered, enlarged": lambda image: error_diffusion(image).repeat(2, axis=0).repeat(2, axis=1),
     "threshold": lambda image: rgb(grey(image).point(lambda value: 255 * (value > 127))),
 }
@@ -102,11 +106,9 @@ def test_reasons_name_what_is_wrong(photo: np.ndarray) -> None:
 
 
 def test_limits_of_the_model_come_first() -> None:
-    class Model:
-        limits = {"smallest_face": 40}
-
-    assert limits_of(Model())["smallest_face"] == 40
-    assert limits_of(Model())["unsure"] == DEFAULT_LIMITS["unsure"]
+    model = SimpleNamespace(limits={"smallest_face": 40})
+    assert limits_of(model)["smallest_face"] == 40
+    assert limits_of(model)["unsure"] == DEFAULT_LIMITS["unsure"]
     assert limits_of(object()) == DEFAULT_LIMITS
 
 

@@ -3,9 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fakelocator_zoo.inference.localizer import Face, Localization
+from fakelocator_zoo.inference.localizer import Face, Localization, Verdict
 from fakelocator_zoo.inference.render import FULL_COLOUR, explanation, heat, overlay, render, side_by_side
 from tests.inference.stubs import noise
+
+
+def result(image: np.ndarray, faces: tuple[Face, ...] = (), attention: np.ndarray | None = None) -> Localization:
+    empty = np.zeros(image.shape[:2], np.float32)
+    return Localization(image, empty, empty, empty, attention, 0.9, "fake", None, faces, not faces)
 
 
 def test_clean_photo_stays_clean() -> None:
@@ -13,7 +18,7 @@ def test_clean_photo_stays_clean() -> None:
     np.testing.assert_array_equal(overlay(image, np.zeros((20, 30), np.float32)), image)
 
 
-def test_gain_is_fixed() -> None:
+def test_the_scale_is_fixed() -> None:
     faint = np.full((4, 4), FULL_COLOUR / 50, np.float32)
     assert heat(faint).max() < 16
     np.testing.assert_array_equal(heat(np.full((4, 4), FULL_COLOUR)), heat(np.ones((4, 4))))
@@ -32,12 +37,11 @@ def test_sizes_must_agree() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 800), (300, 200)])
-def test_render_any_size(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("verdict", ["fake", "real", "unsure", "not judged"])
+def test_any_size_and_verdict_is_drawn(size: tuple[int, int], verdict: Verdict) -> None:
     image = noise(*size)
-    empty = np.zeros(size, np.float32)
-    box = (0, 0, size[1], size[0])
-    for faces, whole in (((), True), ((Face(box, 0.9), Face(box, 0.1)), False)):
-        picture = render(Localization(image, empty, 0.9, faces, whole, None))
+    for faces in ((), (Face((0, 0, size[1], size[0]), 0.9, verdict),)):
+        picture = render(result(image, faces))
         assert picture.shape == image.shape
         assert picture.dtype == np.uint8
 
@@ -45,20 +49,16 @@ def test_render_any_size(size: tuple[int, int]) -> None:
 def test_side_by_side() -> None:
     sheet = side_by_side([noise(100, 50), noise(30, 30)], ["a rather long caption", "b"], height=60)
     assert sheet.shape == (60 + 36 + 8, 30 + 60 + 3 * 8, 3)
-    assert sheet[:36].min() < 128  # captions are drawn
+    assert sheet[:36].min() < 128, "captions are drawn"
     with pytest.raises(ValueError, match="one title"):
         side_by_side([noise(3, 3)], [])
 
 
 def test_explanation_has_a_panel_for_each_map_there_is() -> None:
     image, grey = noise(60, 60), np.full((60, 60), 0.5, np.float32)
-    widths = []
-    for attention, texture in ((None, None), (grey, None), (None, grey), (grey, grey)):
-        result = Localization(image, grey, 0.9, (), True, attention, True, texture, texture)
-        widths.append(explanation(result).shape[1])
-    # photo, map and overlay; attention adds one panel, texture and change two.
-    panel = 384 + 8
-    assert widths == [8 + count * panel for count in (3, 4, 5, 6)]
+    widths = [explanation(result(image, attention=attention)).shape[1] for attention in (None, grey)]
+    # Photo, P(fake), magnitude, map and overlay; attention adds one.
+    assert widths == [8 + count * (384 + 8) for count in (5, 6)]
 
 
 def test_probabilities_have_their_own_scale() -> None:

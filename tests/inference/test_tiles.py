@@ -63,7 +63,7 @@ def test_uint8_is_read_as_255ths() -> None:
 
 @pytest.mark.parametrize("width", [64, 61])
 def test_with_tta_a_mirrored_image_has_a_mirrored_map(width: int) -> None:
-    model, images = StubModel(attention=True).eval(), image(40, width)
+    model, images = StubModel().eval(), image(40, width)
     straight, mirrored = (predict(model, each, tta=True) for each in (images, images.flip(-1)))
     torch.testing.assert_close(straight.fakeness_map, mirrored.fakeness_map.flip(-1), atol=0.01, rtol=0)
     torch.testing.assert_close(straight.fake_probability, mirrored.fake_probability, atol=1e-3, rtol=0)
