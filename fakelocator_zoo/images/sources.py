@@ -42,8 +42,8 @@ def open_source(source: ImageSource) -> Iterator[tuple[str, BinaryIO]]:
             yield str(source), file
         return
     else:
-        name = getattr(source, "name", None)
-        name, content = name if isinstance(name, str) else "the open file", source.read(MAX_BYTES + 1)
+        given = getattr(source, "name", None)
+        name, content = given if isinstance(given, str) else "the open file", source.read(MAX_BYTES + 1)
         if not isinstance(content, bytes):
             raise ImageError(f"{name} is open as text; open it with mode 'rb'")
         _check_length(name, len(content))
