@@ -38,7 +38,7 @@ def open_source(source: ImageSource) -> Iterator[tuple[str, BinaryIO]]:
     elif isinstance(source, str) and re.match(r"https?://", source, re.IGNORECASE):
         name, content = source, _download(source)
     elif isinstance(source, str | os.PathLike):
-        with _open_file(str(source)) as file:
+        with _open_file(os.fspath(source)) as file:
             yield str(source), file
         return
     else:
