@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fakelocator_zoo.cli import terminal
-from fakelocator_zoo.cli.options import DeviceOption, ModelOption, load_localizer
+from fakelocator_zoo.cli.options import DeviceOption, JsonOption, ModelOption, load_localizer
 
 
 def demo(
@@ -16,6 +17,7 @@ def demo(
     model: ModelOption = None,
     part: Annotated[str, typer.Option(help="What is repainted: eyes, nose, mouth, hair or face.")] = "face",
     device: DeviceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Repaint a part of a real portrait, and draw photo, maps and overlay into one picture."""
     from fakelocator_zoo.images import make_folder, write_image
@@ -24,18 +26,19 @@ def demo(
     if part not in demonstration.PARTS:
         raise typer.BadParameter(f"{part!r} is none of {', '.join(demonstration.PARTS)}", param_hint="--part")
     make_folder(out)
-    from fakelocator_zoo.generators.bank import load_generator
-    from fakelocator_zoo.hub import bundled_file
-
     localizer = load_localizer(model, device)
-    generator = load_generator(bundled_file("generator_demo.open", "model.safetensors"))
+    from fakelocator_zoo.generators.network import Generator
+
+    generator = Generator.from_pretrained("generator_demo.open").eval()
     result = demonstration.run_demo(localizer, generator, part)
     write_image(out / "demo.png", demonstration.demo_sheet(result))
-
+    if as_json:
+        typer.echo(json.dumps(result.as_dict()))
+        return
     table = terminal.table("map", "COSS", "pixel AUC", "face box: COSS", "face box: pixel AUC")
     for name, scores in result.scores.items():
         table.add_row(name, *(f"{value:.3f}" for value in (*scores, *result.face_scores[name])))
     terminal.show(table)
-    typer.echo(f"fake probability of the untouched photo:   {result.untouched.fake_probability:.3f}")
-    typer.echo(f"fake probability of the manipulated photo: {result.located.fake_probability:.3f}")
+    for name, found in (("untouched", result.untouched), ("manipulated", result.located)):
+        typer.echo(f"{name + ' photo:':19}fake probability {found.fake_probability:.3f}, verdict {found.verdict}")
     typer.echo(f"picture: {out / 'demo.png'}")

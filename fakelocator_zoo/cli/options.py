@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ AttentionOption = Annotated[
     list[str] | None,
     typer.Option("--attention", help="Face part or group, such as face or hair, that the map is kept to; repeatable."),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 JsonRowsOption = Annotated[bool, typer.Option("--json", help="One JSON array on stdout, nothing else.")]
 
 
@@ -36,5 +37,5 @@ def load_localizer(model: str | None, device: str | None, attention: Sequence[st
             raise typer.BadParameter(f"{device!r} is no device; give cpu or cuda", param_hint="--device") from error
         if wanted.type == "cuda" and not torch.cuda.is_available():
             raise typer.BadParameter("there is no CUDA device here; give cpu", param_hint="--device")
-        options = {"attention": tuple(attention)} if attention else {}
+        options: dict[str, Any] = {"attention": tuple(attention)} if attention else {}
         return Localizer(fakelocator_zoo.from_pretrained(model or DEFAULT_MODEL, **options), device=device)

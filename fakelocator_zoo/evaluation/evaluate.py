@@ -200,8 +200,8 @@ class _Rows:
 
 def _items(data: EvaluationSet, failures: dict[str, None]) -> Iterator[_Item]:
     places: list[tuple[str, str | None, int]] = [(name, None, i) for i, name in enumerate(data.photos.names)]
-    for generator, fakes in data.generators.items():
-        places += [(each.name, generator, i) for i, each in enumerate(fakes.files)]
+    for group, fakes in data.generators.items():
+        places += [(each.name, group, i) for i, each in enumerate(fakes.files)]
     if data.paired:
         places.sort(key=lambda place: place[0])  # a photo is followed by its fakes, so it is read once
     for name, generator, index in places:

@@ -146,11 +146,12 @@ class Evaluation:
     def _figures(self, generators: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
         figures = {metric: bootstrap_interval(self.values(metric, generators), **options) for metric in MAP_METRICS}
         real, fake = self._real_scores(generators), self.values("fake_probability", generators)
-        for metric, statistic in {
+        decisions: dict[str, statistics.DecisionStatistic] = {
             "accuracy": partial(statistics.accuracy, threshold=self.decision_threshold),
             "auc": statistics.auc,
             "true_positive_rate": statistics.true_positive_rate,
-        }.items():
+        }
+        for metric, statistic in decisions.items():
             figures[metric] = bootstrap_decision(statistic, real, fake, paired=self.paired, **options)
         figures["called_fake"] = bootstrap_interval(_called(fake, self.decision_threshold), **options)
         pooled = [self.pooled_pixel_auc.get(generator, np.nan) for generator in generators]
@@ -160,7 +161,9 @@ class Evaluation:
         }
 
     def _calibration(self) -> dict[str, Any] | None:
-        scores = np.array([row.fake_probability for row in (*self.photos, *self.fakes)])
+        scores = np.array(
+            [photo.fake_probability for photo in self.photos] + [fake.fake_probability for fake in self.fakes]
+        )
         labels = np.repeat([False, True], (len(self.photos), len(self.fakes)))
         known = np.isfinite(scores)
         if len(np.unique(labels[known])) < 2:

@@ -42,8 +42,9 @@ def open_source(source: ImageSource) -> Iterator[tuple[str, BinaryIO]]:
             yield str(source), file
         return
     else:
-        given = getattr(source, "name", None)
-        name, content = given if isinstance(given, str) else "the open file", source.read(MAX_BYTES + 1)
+        given: object = getattr(source, "name", None)
+        name = given if isinstance(given, str) else "the open file"
+        content = source.read(MAX_BYTES + 1)
         if not isinstance(content, bytes):
             raise ImageError(f"{name} is open as text; open it with mode 'rb'")
         _check_length(name, len(content))

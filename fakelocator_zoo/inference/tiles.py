@@ -30,9 +30,8 @@ def predict_tiled(
     """:func:`predict` of one image (3, H, W): maps (H, W), numbers without dimension."""
     if image.ndim != 3 or image.shape[0] != 3 or image.numel() == 0:
         raise ValueError(f"image must be (3, H, W), got {tuple(image.shape)}")
-    return Prediction(
-        *(None if each is None else each[0] for each in predict(model, image[None], tile, overlap, tta=tta))
-    )
+    found = predict(model, image[None], tile, overlap, tta=tta)
+    return Prediction._make(None if each is None else each[0] for each in found)
 
 
 @torch.inference_mode()

@@ -55,7 +55,9 @@ def fakeness_map(real: Tensor | np.ndarray | str | Path, fake: Tensor | np.ndarr
     )
 
 
-def _check_alike(real_shape: tuple, fake_shape: tuple, real_dtype: object, fake_dtype: object) -> None:
+def _check_alike(
+    real_shape: tuple[int, ...], fake_shape: tuple[int, ...], real_dtype: object, fake_dtype: object
+) -> None:
     if real_shape != fake_shape:
         raise ValueError(f"real is {real_shape} and fake is {fake_shape}; a pair must have one size")
     if real_dtype != fake_dtype:

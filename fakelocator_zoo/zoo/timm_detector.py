@@ -58,7 +58,7 @@ class FakeLocatorDetector(nn.Module):
 
     def get_classifier(self) -> nn.Module:
         """The last linear layer (an identity where ``num_classes`` is 0)."""
-        return self.locator.classification_head.linear if self.head is None else self.head  # type: ignore[return-value]
+        return self.locator.classification_head.linear if self.head is None else self.head
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """Read the features' mean by a new linear layer, or as it is for 0 classes; pooling is always the mean."""
