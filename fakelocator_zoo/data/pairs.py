@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from fakelocator_zoo.images import ImageError, check_same_size, read_image
+from fakelocator_zoo.images import ImageError
 from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, files_by_name
-from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 
 class PairPaths(NamedTuple):
@@ -56,36 +53,6 @@ def match_pairs(real: str | Path, fake: str | Path) -> tuple[list[PairPaths], li
         raise ValueError(f"no image of {fake} has the name of an image of {real}; a pair is matched by name")
     unmatched = [side[name] for side in sides for name in sorted(side.keys() - set(names))]
     return [PairPaths(sides[0][name], sides[1][name]) for name in names], unmatched
-
-
-class PairCrops(Dataset[PairSample]):
-    """Random crops at native resolution, the same place in both images of a pair.
-
-    Args:
-        pairs: of :func:`match_pairs`.
-        size: side of a crop; smaller images are mirrored at their border to this size.
-        length: crops an epoch.
-        seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone.
-
-    An item raises ImageError where an image of its pair cannot be read, or the two differ in size; it names the file.
-    """
-
-    def __init__(self, pairs: Sequence[PairPaths], size: int, length: int, *, seed: int = 0) -> None:
-        if not pairs:
-            raise ValueError("no pairs given")
-        self.pairs, self.size, self.length, self.seed, self.epoch = list(pairs), size, length, seed, 0
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> PairSample:
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        paths = self.pairs[rng.integers(len(self.pairs))]
-        real, fake = read_image(paths.real), read_image(paths.fake)
-        check_same_size(real, paths.real, fake, paths.fake)
-        crops = np.stack(crop_alike([real, fake], self.size, rng))
-        tensors = torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(255)
-        return PairSample(tensors[0], tensors[1], fakeness_map(tensors[0], tensors[1]))
 
 
 def crop_alike(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -68,15 +67,6 @@ def parts_sheet(parsed: ParsedPhoto) -> np.ndarray:
         "share of the photo": _legend(parsed.shares, colours),
     }
     return side_by_side(list(pictures.values()), list(pictures), _HEIGHT)
-
-
-def index_png(labels: np.ndarray, parts: Sequence[str]) -> bytes:
-    """The content of a palette PNG whose index is the part's number; labels (H, W) uint8."""
-    image = Image.fromarray(labels).convert("L")
-    image.putpalette(part_colours(parts).ravel().tolist())
-    content = io.BytesIO()
-    image.save(content, "PNG")
-    return content.getvalue()
 
 
 def _legend(shares: dict[str, float], colours: np.ndarray) -> np.ndarray:

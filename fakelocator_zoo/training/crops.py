@@ -17,7 +17,7 @@ from torch.utils.data import Dataset, Sampler
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.pairs import crop_alike
 from fakelocator_zoo.data.photos import random_crop
-from fakelocator_zoo.images import list_images, read_image
+from fakelocator_zoo.images import check_same_size, list_images, read_image
 from fakelocator_zoo.training.recipe import PairSource, Recipe
 
 #: Attention is kept at this stride of the crop; encoder stages that it is multiplied into are no finer.
@@ -125,8 +125,7 @@ def read_pairs(
         for real, fake in match_source(data, source):
             images.append(read_image(real))
             fakes.append(read_image(fake))
-            if images[-1].shape != fakes[-1].shape:
-                raise ValueError(f"{real} and {fake} have different sizes; a pair must have one size")
+            check_same_size(images[-1], real, fakes[-1], fake)
         sources.append(Source(name, source.weight, images, fakes, [attend(i) for i in images] if attend else []))
     return sources
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
@@ -136,15 +137,16 @@ def train(
         state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
         module.load_state_dict(state)
     model.cpu().eval()
-    figures = calibrate(model, images, photos, recipe.validation.false_alarms)
-    report(f"temperature {figures['temperature']:.3f}, threshold {figures['threshold']:.3f}")
+    fitted = calibrate(model, images, photos, recipe.validation.false_alarms)
+    report(f"temperature {fitted['temperature']:.3f}, threshold {fitted['threshold']:.3f}")
     if images:
         scores = validate(model, images)
-        text = json.dumps({"score": total_score(scores), **{k: v._asdict() for k, v in scores.items()}}, indent=2)
-        write_whole(out / "validation.json", text.encode())
+        figures = {"score": total_score(scores), **{group: each._asdict() for group, each in scores.items()}}
+        write_whole(out / "validation.json", json.dumps(figures, indent=2).encode())
     temporary = out / "model.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary, **{"name": out.name, "dtype": torch.float16, **recipe.card})
+    text = yaml.safe_dump(recipe.model_dump(exclude_defaults=True), sort_keys=False, width=100)
+    model.save_pretrained(temporary, **{"name": out.name, "dtype": torch.float16, "recipe": text, **recipe.card})
     temporary.replace(model_folder)
     report(f"trained model in {model_folder}")
     return model_folder

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from fakelocator_zoo.data.index_crops import IndexCrops
+from fakelocator_zoo.evaluation import metrics
 from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.crops import PAINTED, match_source
@@ -191,21 +191,18 @@ def _compress(image: np.ndarray) -> np.ndarray:
 def _score(members: list[tuple[ValidationImage, _Row]], photos: list[float]) -> Scores:
     fakes = [(item, row) for item, row in members if item.label == 1]
     reals = [row.probability for item, row in members if item.label == 0] + photos
-    probabilities = [row.probability for _, row in fakes] + reals
-    image_auc = roc_auc_score([1] * len(fakes) + [0] * len(reals), probabilities) if reals else np.nan
-    pixel, coss, level = [], [], []
+    probabilities = np.array([row.probability for _, row in fakes] + reals)
+    image_auc = metrics.ranking(probabilities, np.arange(len(probabilities)) < len(fakes)).auc
+    figures = []
     for item, row in fakes:
         if item.mask is None or item.truth is None:
             continue
-        inside = item.mask[::PIXEL_STRIDE, ::PIXEL_STRIDE] > 0.5
-        truth = item.truth[::PIXEL_STRIDE, ::PIXEL_STRIDE]
-        if inside.all() or not inside.any():
-            continue
-        pixel.append(roc_auc_score(inside.ravel(), row.p_fake.ravel()))
-        norm = np.linalg.norm(row.map) * np.linalg.norm(truth)
-        coss.append(float((row.map * truth).sum() / norm) if norm else 0.0)
-        level.append(float(row.map[inside].mean() / max(truth[inside].mean(), 1e-6)))
-    return Scores(*(float(np.mean(each)) if each else np.nan for each in (pixel, [image_auc], coss, level)))
+        truth, mask = item.truth[::PIXEL_STRIDE, ::PIXEL_STRIDE], item.mask[::PIXEL_STRIDE, ::PIXEL_STRIDE] > 0.5
+        if 0 < mask.sum() < mask.size:
+            level = metrics.map_level(row.map, truth, mask)
+            figures.append((metrics.pixel_auc(row.p_fake, mask), metrics.coss(row.map, truth), level))
+    pixel_auc, coss, level = np.mean(figures, axis=0) if figures else (np.nan,) * 3
+    return Scores(float(pixel_auc), float(image_auc), float(coss), float(level))
 
 
 def _batches(images: Sequence[ValidationImage]) -> Iterator[list[ValidationImage]]:

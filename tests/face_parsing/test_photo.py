@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from fakelocator_zoo import cli
 from fakelocator_zoo.face_parsing import FaceParser
 from fakelocator_zoo.inference import faces
 from fakelocator_zoo.inference.parse import ParsedPhoto, parse_photo
-from fakelocator_zoo.inference.parse_render import index_png, part_colours, parts_sheet
+from fakelocator_zoo.inference.parse_render import part_colours, parts_sheet
 
 SKIN = (200, 0, 0)
 HAIR = (0, 0, 200)
@@ -97,15 +96,6 @@ def test_large_photos_keep_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = parse_photo(ColourParser(), image).labels
     assert labels.shape == (1200, 600)
     assert not labels[:596].any() and (labels[604:] == 1).all()
-
-
-def test_mask_holds_part_numbers_and_colours() -> None:
-    labels = np.array([[0, 1], [2, 1]], np.uint8)
-    parts = ("background", "skin", "hair")
-    image = Image.open(io.BytesIO(index_png(labels, parts)))
-    assert image.mode == "P"
-    np.testing.assert_array_equal(np.asarray(image), labels)
-    np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[1, 0], part_colours(parts)[2])
 
 
 def test_every_part_has_its_own_colour() -> None:

@@ -112,7 +112,7 @@ def test_reals_named_by_a_suffix(data):
 
 def test_pairs_of_two_sizes_are_named(data):
     write(data / "gan/fake/3.png", 9, size=40)
-    with pytest.raises(ValueError, match=r"3\.png.*different sizes"):
+    with pytest.raises(ValueError, match=r"real.3\.png is 48 x 48 .*fake.3\.png is 40 x 40"):
         read_pairs(data, recipe().data.pairs, [])
 
 
