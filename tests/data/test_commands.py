@@ -28,8 +28,8 @@ def root(tmp_path: Path) -> Path:
 def test_counts_by_split_and_method(root):
     code, stdout, _ = check(root)
     assert code == 0
-    rows = [line.replace("│", " ").split() for line in stdout.splitlines() if line.startswith("│")]
-    assert rows == [["real", "2", "2", "train"], ["Face2Face", "1", "1", "1", "train"]]
+    rows = [line.split() for line in stdout.splitlines()]
+    assert ["real", "2", "2", "train"] in rows and ["Face2Face", "1", "1", "1", "train"] in rows
     assert "FaceSwap: none there" in stdout
 
 
