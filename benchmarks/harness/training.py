@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from fakelocator_zoo.generators.bank import bank_folders, load_generator
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.hub.files import WEIGHTS
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.training.crops import TrainingCrops, read_pairs, read_photos
+from fakelocator_zoo.training.crops import Steps, TrainingCrops, read_pairs, read_photos
 from fakelocator_zoo.training.losses import fakelocator_losses
 from fakelocator_zoo.training.recipe import LossRecipe, Recipe, parse_recipe
 from fakelocator_zoo.training.run import train
@@ -89,17 +90,14 @@ def training_batches(options: Options, recipe: Recipe) -> Iterator[TrainingBatch
     whole = {folder: 1.0 for name, folder in recipe.data.whole.items() if name not in held_out.generators}
     crops = TrainingCrops(
         recipe,
-        recipe.optimisation.steps * recipe.optimisation.batch_size,
         photos=read_photos(data, recipe.data.photos, held_out.photos),
         pairs=read_pairs(data, recipe.data.pairs, held_out.generators),
         whole=read_photos(data, whole, ()),
     )
     task = FakeLocatorTask(_Unattended(), recipe, bank_generators(options)).to(options.device)  # type: ignore[arg-type]
     torch.manual_seed(recipe.seed)
-    while True:
-        for items in DataLoader(crops, batch_size=recipe.optimisation.batch_size, drop_last=True):
-            yield task.make_batch(type(items)(*(each.to(options.device) for each in items)))
-        crops.epoch += 1
+    for items in DataLoader(crops, batch_sampler=Steps(0, sys.maxsize, recipe.optimisation.batch_size)):
+        yield task.make_batch(type(items)(*(each.to(options.device) for each in items)))
 
 
 def bank_paths(options: Options) -> list[Path]:
