@@ -45,7 +45,8 @@ class ModelPredictor:
     """A :class:`~fakelocator_zoo.FakeLocator` on whole images; faces are not searched.
 
     Args:
-        model: or any network with such an output, whose threshold is 0.5 if it has none; it stays on its device, and is put into eval mode.
+        model: or any network with such an output (threshold 0.5 where it has none); it stays on its device, and is
+            put into eval mode.
         name: its name in tables.
         tile: larger images go through in overlapping tiles of this side, as in a Localizer.
     """
