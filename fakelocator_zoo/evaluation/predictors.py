@@ -45,19 +45,24 @@ class ModelPredictor:
     """A :class:`~fakelocator_zoo.FakeLocator` on whole images; faces are not searched.
 
     Args:
-        model: it stays on its device, and is put into eval mode.
+        model: or any network with such an output (threshold 0.5 where it has none); it stays on its device, and is
+            put into eval mode.
         name: its name in tables.
         tile: larger images go through in overlapping tiles of this side, as in a Localizer.
     """
 
     def __init__(self, model: FakeLocator, name: str, *, tile: int = 768) -> None:
         self.model, self.name, self.tile = model.eval(), name, tile
-        self.threshold = model.threshold
+        self.threshold = float(getattr(model, "threshold", 0.5))
 
+    @torch.inference_mode()
     def predict(self, images: Tensor) -> Prediction:
         """Maps (B, H, W) and fake probabilities (B,) of images (B, 3, H, W) in [0, 1]."""
-        output = tiles.predict(self.model, images, self.tile)
-        return Prediction(output.fakeness_map, output.fake_probability)
+        if max(images.shape[-2:]) > self.tile:
+            tiled = tiles.predict(self.model, images, self.tile)
+            return Prediction(tiled.fakeness_map, tiled.fake_probability)
+        output = self.model(images.to(next(self.model.parameters()).device))
+        return Prediction(output.fakeness_map[:, 0].float().cpu(), output.fake_probability.float().cpu())
 
 
 class TrivialPredictor:
