@@ -20,5 +20,5 @@ def models(as_json: JsonRowsOption = False) -> None:
     for row in rows:
         parameters = "-" if row["parameters"] is None else f"{row['parameters'] / 1e6:.2f} M"
         megabytes = "-" if row["megabytes"] is None else f"{row['megabytes']:.1f}"
-        table.add_row(row["name"], parameters, megabytes, row["licence"], row["trained_on"])
+        table.add_row(row["name"], parameters, megabytes, row["license"], row["trained_on"])
     terminal.show(table)

@@ -28,7 +28,7 @@ def layers_limited(tensors: Mapping[str, Tensor]) -> Iterator[None]:
     So a configuration that does not belong to its weights cannot fill the memory before that is noticed.
 
     Raises:
-        ValueError: when such a layer is made, before its memory is written to.
+        MemoryError: when such a layer is made, before its memory is written to.
     """
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
@@ -38,7 +38,7 @@ def layers_limited(tensors: Mapping[str, Tensor]) -> Iterator[None]:
 
     def check(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
         if threading.get_ident() == thread and parameter is not None and parameter.numel() > limit:
-            raise ValueError(f"a layer of shape {tuple(parameter.shape)} is far larger than the weights of the file")
+            raise MemoryError(f"a layer of shape {tuple(parameter.shape)} is far larger than the weights of the file")
 
     handle = register_module_parameter_registration_hook(check)
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fakelocator_zoo.models.fakelocator import FakeLocator
 
 
+@cache
 def register() -> None:
     """Import smp and timm, and register the models with both; a second call changes nothing."""
     import segmentation_models_pytorch  # noqa: F401 (imports timm)

@@ -7,17 +7,17 @@ import torch
 from typer.testing import CliRunner
 
 import fakelocator_zoo
-from fakelocator_zoo import cli, hub
-from fakelocator_zoo.generators.bank import save_generator
+from fakelocator_zoo import cli
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.hub import sources
 from tests.inference.stubs import StubModel
 
 
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fakelocator_zoo, "from_pretrained", lambda name: StubModel().eval())
     torch.manual_seed(0)
-    save_generator(Generator("nearest", levels=1, width=4), tmp_path / "g.safetensors")
-    monkeypatch.setattr(hub, "bundled_file", lambda name, filename: tmp_path / "g.safetensors")
+    Generator("nearest", levels=1, width=4).save_pretrained(tmp_path / "hub" / "generator_demo.open")
+    monkeypatch.setattr(sources, "bundled_root", lambda: tmp_path / "hub")
     result = CliRunner().invoke(cli.app, ["demo", "--out", str(tmp_path / "out"), "--part", "eyes"])
     assert result.exit_code == 0, result.stderr
     for words in ("located", "constant", "centred Gaussian", "high-pass", "COSS", "untouched", "manipulated"):

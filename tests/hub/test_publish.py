@@ -48,7 +48,7 @@ class Hub(BaseHTTPRequestHandler):
             name = f"{request.get('organization')}/{request['name']}"
             if name == "org/refused":
                 return self.answer(b'{"error": "Forbidden"}', 403)
-            return self.answer(json.dumps({"url": f"http://hub/{name}", "id": name}).encode())
+            return self.answer(json.dumps({"url": f"http://{self.headers['Host']}/{name}", "id": name}).encode())
         if "/preupload/" in self.path:
             files = json.loads(body)["files"]
             modes = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]
