@@ -113,8 +113,7 @@ def measure(
     """
     sets: dict[str, list[tuple[Path, int]]] = {}
     for name, paths in faces.items():
-        turns = [index // 4 % 3 + 1 if index % 4 == 3 else 0 for index in range(len(paths))]
-        pairs = list(zip(paths, turns, strict=True))
+        pairs = [(path, index // 4 % 3 + 1 if index % 4 == 3 else 0) for index, path in enumerate(paths)]
         sets[name] = [pair for pair in pairs if not pair[1]]
         sets[f"{name}, turned"] = [pair for pair in pairs if pair[1]]
     sets["no face"] = [(path, 0) for path in without]
