@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONFIG, WEIGHTS, CARD, RECIPE = "config.json", "model.safetensors", "README.md", "recipe.yaml"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _LARGEST_CONFIG = 10**6  # bytes; those of the zoo have 2,000
-_LONGEST_NUMBER = 6  # digits of an integer in config.json; the largest of the zoo have four
+_LONGEST_NUMBER = 10  # digits of an integer in config.json: a seed of 32 bits
 
 
 def own_file(folder: Path, filename: str) -> Path:

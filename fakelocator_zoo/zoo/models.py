@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fakelocator_zoo.models.fakelocator import FakeLocator
 
-DEFAULT_MODEL = "fakelocator_mobilenetv4_conv_small.open"
+DEFAULT_MODEL = "fakelocator_mobilenetv4_conv_small.research"
 _PREFIX = "fakelocator_"
 _MODEL_TYPE = "fakelocator"
 

@@ -318,7 +318,7 @@ def test_a_folder_that_is_no_clustering(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no config.json"):
         load_clustering(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "fakelocator"}')
-    with pytest.raises(ValueError, match="is no saved clustering"):
+    with pytest.raises(ValueError, match="of type fakelocator, not single_sample_clustering"):
         load_clustering(tmp_path)
 
 

@@ -15,7 +15,7 @@ from fakelocator_zoo.evaluation.tables import CLOSE, OPEN
 from tests.inference.stubs import StubModel, noise
 
 runner = CliRunner()
-PREDICTORS = ["fakelocator_mobilenetv4_conv_small.open", "constant", "centred Gaussian", "high-pass", "true mask"]
+PREDICTORS = [DEFAULT_MODEL, "constant", "centred Gaussian", "high-pass", "true mask"]
 
 
 @pytest.fixture(autouse=True)

@@ -104,7 +104,7 @@ def test_a_fake_that_changed_nothing_wants_an_empty_map(tmp_path: Path) -> None:
     save(tmp_path / "fake" / "a.png", noise(*SIZE))
     overall = evaluate(Stub(maps=lambda images: 0 * images[:, 0]), read_paired(tmp_path)).summary()["overall"]
     expected = {"coss": 1, "psnr": metrics.MAX_PSNR, "ssim": 1, "l1": 0, "iinc": 0, "pixel_accuracy": 1}
-    assert {metric: overall[metric]["mean"] for metric in expected} == pytest.approx(expected)
+    assert {metric: overall[metric]["mean"] for metric in expected} == pytest.approx(expected, abs=1e-4)
     assert overall["pixel_auc"]["mean"] is None
 
 
@@ -112,7 +112,7 @@ def test_photos_alone_give_false_alarms_alone(whole: Path) -> None:
     (whole / "fake").rename(whole / "gone")
     summary = evaluate(Stub(scores=lambda images: (images[:, 0, 0, 0] > 2).float()), read_whole(whole)).summary()
     assert summary["false_positive_rate"]["mean"] == 0 and summary["false_positive_rate"]["count"] == 5
-    assert all(figure["count"] == 0 for figure in summary["overall"].values())
+    assert all(figure["count"] == 0 for figure in summary["overall"].values() if figure is not None)
 
 
 def test_fakes_alone_give_maps_alone(whole: Path) -> None:

@@ -151,7 +151,7 @@ def test_masks_as_tools_write_them_are_the_same_mask(pairs: Path, kind: str) -> 
 def test_an_empty_mask_is_named(pairs: Path) -> None:
     for name in NAMES:
         save(pairs / "mask" / f"{name}.png", np.zeros(SIZE, np.uint8))
-    with pytest.raises(ImageError, match=r"mask.a\.png is all black"):
+    with pytest.raises(ImageError, match=r"mask.a\.png is an empty mask"):
         read_paired(pairs).generators["left"][0]
 
 
@@ -198,9 +198,7 @@ def test_a_pair_of_two_sizes_fails_when_it_is_read(pairs: Path) -> None:
     save(pairs / "fake" / "top" / "c.png", noise(10, 12))
     samples = read_paired(pairs).generators["top"]
     assert samples[1].name == "b"
-    with pytest.raises(
-        ImageError, match=r"c\.png is 32 x 24 pixels and .*c\.png is 12 x 10; a pair must have one size"
-    ):
+    with pytest.raises(ImageError, match=r"c\.png is 32 x 24 .*c\.png is 12 x 10"):
         samples[2]
 
 

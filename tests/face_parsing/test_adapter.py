@@ -67,7 +67,7 @@ def test_others_networks_plug_in(model: ColourNet) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("model", [BiSeNetLike(BISENET_PARTS), SegformerLike(PARTS)])
 def test_a_network_of_others_guides_a_model(model: ColourNet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line: the left half, which the other network calls hair, is where the map may be anything but empty."""
+    """One line: the encoder attends to the left half, which the other network calls hair."""
     parts = BISENET_PARTS if isinstance(model, BiSeNetLike) else PARTS
     parser = as_face_parser(model, parts)
     monkeypatch.setattr(parser, "has_face", lambda maps: torch.tensor([True, False]))
@@ -75,9 +75,10 @@ def test_a_network_of_others_guides_a_model(model: ColourNet, monkeypatch: pytes
     output = locator(halves())
     assert output.attention is not None and output.face_found is not None
     assert output.face_found.tolist() == [True, False]
-    assert output.fakeness_map[0, :, :, 56:].max() < 0.01 * output.fakeness_map[0, :, :, :40].mean()
+    assert output.attention[0, :, :, :40].min() > 0.99 and output.attention[0, :, :, 56:].max() < 0.01
     without = locator(halves(), torch.ones(2, 1, 1, 1))
     torch.testing.assert_close(output.fakeness_map[1], without.fakeness_map[1], msg="without a face nothing is hidden")
+    assert not torch.allclose(output.logits[0], without.logits[0])
 
 
 @torch.no_grad()

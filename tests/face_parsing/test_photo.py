@@ -130,7 +130,7 @@ def test_command(tmp_path: Path, parser_folder: Path) -> None:
     result = CliRunner().invoke(cli.app, [*arguments, "--json"])
     assert result.exit_code == 1
     assert "b.png is not an image" in result.stderr and "2 parsed, 1 failed" in result.stderr
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    rows = json.loads(result.stdout)
     assert [Path(row["path"]).name for row in rows] == ["a.png", "c.png"]
     assert sum(rows[0]["shares"].values()) == pytest.approx(1, abs=1e-4)
     assert Image.open(rows[0]["mask"]).size == (60, 40)

@@ -48,7 +48,7 @@ class Hub(BaseHTTPRequestHandler):
             name = f"{request.get('organization')}/{request['name']}"
             if name == "org/refused":
                 return self.answer(b'{"error": "Forbidden"}', 403)
-            return self.answer(json.dumps({"url": f"http://{self.headers['Host']}/{name}", "id": name}).encode())
+            return self.answer(json.dumps({"url": f"{self.home}/{name}", "id": name}).encode())
         if "/preupload/" in self.path:
             files = json.loads(body)["files"]
             modes = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]
@@ -59,9 +59,13 @@ class Hub(BaseHTTPRequestHandler):
                 if operation["key"] == "file":
                     value = operation["value"]
                     type(self).files[value["path"]] = base64.b64decode(value["content"])
-            answer = {"success": True, "commitOid": COMMIT, "commitUrl": f"http://hub/org/name/commit/{COMMIT}"}
+            answer = {"success": True, "commitOid": COMMIT, "commitUrl": f"{self.home}/org/name/commit/{COMMIT}"}
             return self.answer(json.dumps(answer).encode())
         return self.answer()
+
+    @property
+    def home(self):
+        return f"http://{self.headers['Host']}"
 
     def do_GET(self):
         name = self.path.partition("?")[0].rsplit("/", 1)[-1]

@@ -237,7 +237,7 @@ def test_bad_images(tiny_model, images):
 @torch.no_grad()
 def test_config_rebuilds(tiny_model):
     config = tiny_model.config
-    assert config["encoder_weights"] is None
+    assert config.get("encoder_weights") is None
     again = FakeLocator(**config).eval()
     again.load_state_dict(tiny_model.state_dict())
     images = torch.rand(1, 3, 97, 131)
