@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import fakelocator_zoo
 from fakelocator_zoo import cli
 from fakelocator_zoo.evaluation.tables import CLOSE, OPEN
+from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 from tests.inference.stubs import StubModel, noise
 
 runner = CliRunner()
