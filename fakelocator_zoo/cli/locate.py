@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +22,7 @@ _SHOWN = 100
 
 
 def locate(
-    paths: Annotated[list[Path], typer.Argument(help="Photos, and folders of them.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(help="Photos, folders of them, and videos.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for maps, overlays and results.jsonl.")] = Path("fakelocator_out"),
     model: ModelOption = None,
     as_json: JsonRowsOption = False,
@@ -36,43 +38,84 @@ def locate(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Photos that go through the model at once.")] = 8,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Leave out photos that an earlier run into --out finished.")
+        bool, typer.Option("--resume", help="Leave out what an earlier run into --out finished.")
     ] = False,
+    every: Annotated[int, typer.Option(min=1, help="Of a video, score every so manieth frame.")] = 1,
 ) -> None:
-    """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo."""
+    """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo.
+
+    For each video: an overlay video with its sound, a CSV by frame and face, and a timeline.
+    """
     from fakelocator_zoo.cli.photo_arguments import collect_photos
     from fakelocator_zoo.images import ImageError
     from fakelocator_zoo.inference.folders import locate_photos
 
-    collected = collect_photos(paths)
+    videos, others = _split(paths)
+    collected = collect_photos(others)
     failures = collected.failures
     rows: list[Row] = []
     start = time.monotonic()
-    with terminal.JsonRows(as_json) as printed:
+    locate_prepared = functools.cache(lambda: _load(model, device, attention, adapter))
+    settings = _settings(model, attention, adapter)
+
+    def results() -> Iterator[Row | ImageError]:
         if collected.photos:
-            results = locate_photos(
+            located = locate_photos(
                 collected.photos,
-                lambda: _load(model, device, attention, adapter),
+                locate_prepared,
                 out,
                 workers=workers,
                 batch_size=batch,
                 explain=explain,
                 resume=resume,
-                settings=_settings(model, attention, adapter),
+                settings=settings,
             )
-            for result in terminal.track(results, "locating", len(collected.photos)):
-                if isinstance(result, ImageError):
-                    failures.append(str(result))
-                    continue
-                rows.append(result)
-                printed.add(result)
+            yield from terminal.track(located, "locating", len(collected.photos))
+        if videos:
+            from fakelocator_zoo.inference.video import locate_videos
+
+            with terminal.progress("frames") as bars:
+                task = bars.add_task("", total=None)
+                yield from locate_videos(
+                    videos,
+                    locate_prepared,
+                    out,
+                    every=every,
+                    batch_size=batch,
+                    resume=resume or bool(collected.photos),
+                    settings=settings,
+                    advance=lambda frames: bars.update(task, advance=frames),
+                )
+
+    with terminal.JsonRows(as_json) as printed:
+        for result in results():
+            if isinstance(result, ImageError):
+                failures.append(str(result))
+                continue
+            failures += [result["damage"]] if "damage" in result else []
+            rows.append(result)
+            printed.add(result)
     if rows:
         if not as_json:
             _show(rows)
         seconds = time.monotonic() - start
-        terminal.say(f"maps, overlays and results.jsonl: {out} ({len(rows)} photos, {seconds:.1f} s)")
+        terminal.say(f"results: {out} ({_count(rows)}, {seconds:.1f} s)")
     collected.say_left_out()
     terminal.exit_on_failures(failures, f"{len(rows)} located")
+
+
+def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Videos, each once, and the rest."""
+    from fakelocator_zoo.images.folders import VIDEO_SUFFIXES
+
+    videos = {os.path.realpath(p): p for p in paths if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()}
+    return list(videos.values()), [path for path in paths if os.path.realpath(path) not in videos]
+
+
+def _count(rows: Sequence[Row]) -> str:
+    videos = sum("every" in row for row in rows)
+    counted = {"photos": len(rows) - videos, "videos": videos}
+    return ", ".join(f"{count} {kind}" for kind, count in counted.items() if count)
 
 
 def _load(model: str | None, device: str | None, attention: Sequence[str] | None, adapter: Path | None) -> Locate:
@@ -100,7 +143,7 @@ def _show(rows: Sequence[Row]) -> None:
     shown = rows
     if len(rows) > _SHOWN:
         shown = sorted(rows, key=lambda row: -row["fake_probability"])[:_SHOWN]
-        typer.echo(f"The {_SHOWN} most suspicious of {len(rows)} photos:")
+        typer.echo(f"The {_SHOWN} most suspicious of {_count(rows)}:")
     table = terminal.table("photo", "P(fake)", "verdict", "faces", "note")
     for row in shown:
         faces = "none" if row["whole_image"] else str(len(row["faces"]))
