@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 #: Of more photos than this the table shows the most suspicious.
 _SHOWN = 100
+
+
+class Engine(StrEnum):
+    """What runs the model."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 def locate(
@@ -41,16 +49,28 @@ def locate(
         bool, typer.Option("--resume", help="Leave out what an earlier run into --out finished.")
     ] = False,
     every: Annotated[int, typer.Option(min=1, help="Of a video, score every so manieth frame.")] = 1,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="ray: on the Ray cluster at RAY_ADDRESS, or here; writes OUT/results.parquet, no pictures."),
+    ] = Engine.LOCAL,
 ) -> None:
     """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo.
 
-    For each video: an overlay video with its sound, a CSV by frame and face, and a timeline.
+    For each video: an overlay video with its sound, a CSV by frame and face, and a timeline. The engine ray takes
+    Parquet files with a column path or bytes as well.
     """
     from fakelocator_zoo.cli.photo_arguments import collect_photos
     from fakelocator_zoo.images import ImageError
     from fakelocator_zoo.inference.folders import locate_photos
 
     videos, others = _split(paths)
+    if engine is Engine.RAY:
+        if videos or explain or resume:
+            unfit = "videos" if videos else "--explain" if explain else "--resume"
+            raise typer.BadParameter(f"the engine ray knows no {unfit}; give local", param_hint="--engine")
+        load = functools.partial(_load, model, device, attention, adapter)
+        _locate_on_ray(others, load, out, workers, batch, device, as_json, _settings(model, attention, adapter))
+        return
     collected = collect_photos(others)
     failures = collected.failures
     rows: list[Row] = []
@@ -104,6 +124,48 @@ def locate(
     terminal.exit_on_failures(failures, f"{len(rows)} located")
 
 
+def _locate_on_ray(
+    paths: Sequence[Path],
+    load: Callable[[], Locate],
+    out: Path,
+    workers: int | None,
+    batch: int,
+    device: str | None,
+    as_json: bool,
+    settings: dict[str, Any],
+) -> None:
+    """Rows are printed or counted, not kept: there may be millions."""
+    from fakelocator_zoo.cli.photo_arguments import collect_photos
+    from fakelocator_zoo.images import ImageError
+    from fakelocator_zoo.inference.ray_engine import PARQUET, locate_on_ray
+
+    tables = [path for path in paths if path.suffix == ".parquet"]
+    collected = collect_photos(path for path in paths if path not in tables)
+    located, failures = 0, collected.failures
+    start = time.monotonic()
+    with terminal.JsonRows(as_json) as printed:
+        if collected.photos or tables:
+            results = locate_on_ray(
+                collected.photos,
+                tables,
+                load,
+                out,
+                workers=workers,
+                batch_size=batch,
+                gpus=1 if device and device.startswith("cuda") else 0,
+                settings=settings,
+            )
+            for result in terminal.track(results, "locating", None if tables else len(collected.photos)):
+                if isinstance(result, ImageError):
+                    failures.append(str(result))
+                    continue
+                located += 1
+                printed.add(result)
+            terminal.say(f"results: {out / PARQUET} ({located} photos, {time.monotonic() - start:.1f} s)")
+    collected.say_left_out()
+    terminal.exit_on_failures(failures, f"{located} located")
+
+
 def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Videos, each once, and the rest."""
     from fakelocator_zoo.images.folders import VIDEO_SUFFIXES
@@ -114,8 +176,8 @@ def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 def _count(rows: Sequence[Row]) -> str:
     videos = sum("every" in row for row in rows)
-    counted = {"photos": len(rows) - videos, "videos": videos}
-    return ", ".join(f"{count} {kind}" for kind, count in counted.items() if count)
+    counted = {"photo": len(rows) - videos, "video": videos}
+    return ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counted.items() if count)
 
 
 def _load(model: str | None, device: str | None, attention: Sequence[str] | None, adapter: Path | None) -> Locate:

@@ -27,7 +27,7 @@ MAP_GAIN = 1 / 0.15
 class FakeLocatorModule(lightning.LightningModule):
     """Trains a :class:`FakeLocatorTask`.
 
-    Random numbers and crops of step n depend on (seed, n) alone, and on the rank of the process where there are several:
+    Random numbers and crops of step n depend on (seed, n) alone, and on the rank of the process if there are several:
     a run that was killed and resumed from its last checkpoint ends with the weights of a run that was not.
 
     Args:

@@ -51,7 +51,8 @@ def sound_of(path: Path) -> list[bytes]:
     import av
 
     with av.open(str(path)) as container:
-        return [bytes(packet) for packet in container.demux(container.streams.audio) if packet.size]
+        streams = container.streams.audio
+        return [bytes(packet) for packet in container.demux(streams) if packet.size] if streams else []
 
 
 def times_of(path: Path) -> list[float]:
