@@ -71,7 +71,10 @@ def locate_on_ray(
         _check_columns(table)
     started_here = not ray.is_initialized()
     if started_here:
-        ray.init(log_to_driver=False, logging_level="ERROR")
+        try:
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        except Exception as error:  # of many kinds, among them Exception itself
+            raise ValueError(f"Ray cannot start ({error}); check RAY_ADDRESS, and that this machine is idle") from error
     ray.data.DataContext.get_current().enable_progress_bars = False
     temporary = target.with_name(f".{PARQUET}.{os.getpid()}.tmp")
     said = {key.encode(): str(value).encode() for key, value in (settings or {}).items() if value is not None}

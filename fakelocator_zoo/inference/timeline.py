@@ -38,7 +38,7 @@ def draw_timeline(faces: Mapping[int, Sequence[Appearance]], seconds: float) -> 
         return _LEFT + (right - _LEFT) * time / max(seconds, 1e-9)
 
     for lane, number in enumerate(shown):
-        top, bottom = _MARGIN + lane * _LANE, _MARGIN + (lane + 1) * _LANE - _MARGIN
+        top, bottom = _MARGIN + lane * _LANE, (lane + 1) * _LANE - _MARGIN
         draw.text((12, (top + bottom) / 2), f"face {number}" if number else "frame", fill=_INK, font=font, anchor="lm")
         for value in (0, 1):
             y = bottom - value * (bottom - top)

@@ -93,7 +93,7 @@ def test_variable_frame_rate(tmp_path: Path) -> None:
     assert times_of(Path(row["video"])) == pytest.approx(times, abs=2e-3)
 
 
-@pytest.mark.parametrize(("sound", "suffix"), [(None, ".mp4"), ("flac", ".mkv")])
+@pytest.mark.parametrize(("sound", "suffix"), [(None, ".mp4"), ("pcm_s16le", ".mkv")])
 def test_sound_that_is_not_there_or_fits_no_mp4(tmp_path: Path, sound: str | None, suffix: str) -> None:
     clip = write_clip(tmp_path / "clip.mkv", [grey(100)] * 6, sound=sound)
     [row] = run(clip)
@@ -156,7 +156,7 @@ def test_what_is_no_video_costs_one_sentence_and_leaves_nothing(tmp_path: Path) 
     bad = {
         "text.mp4": b"no video at all",
         "empty.mp4": b"",
-        "cut.mp4": good.read_bytes()[:-500],
+        "cut.mp4": good.read_bytes()[: good.stat().st_size // 3],
         "codec.mkv": write_clip(tmp_path / "x.mkv", [grey(1)] * 3, sound=None)
         .read_bytes()
         .replace(b"V_MPEG4/ISO/AVC", b"V_NOBODY/KNOWS!"),

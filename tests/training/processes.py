@@ -18,8 +18,8 @@ from fakelocator_zoo.training.run import train
 RECIPE = {
     "model": {"encoder_name": "tu-test_resnet", "decoder_channels": [8, 8, 8]},
     "data": {"dataset": "set", "size": 32},
-    "optimisation": {"steps": 6, "batch_size": 8, "learning_rate": 0.01},
-    "validation": {"images": 2, "every": 2},
+    "optimisation": {"steps": 4, "batch_size": 8, "learning_rate": 0.001},
+    "validation": {"images": 1, "every": 1},
     "partial_augmentation": 0.0,
     "degradation": 0.0,
 }
