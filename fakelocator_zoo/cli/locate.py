@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,8 +22,15 @@ if TYPE_CHECKING:
 _SHOWN = 100
 
 
+class Engine(StrEnum):
+    """What runs the model."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 def locate(
-    paths: Annotated[list[Path], typer.Argument(help="Photos, and folders of them.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(help="Photos, folders of them, and videos.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for maps, overlays and results.jsonl.")] = Path("fakelocator_out"),
     model: ModelOption = None,
     as_json: JsonRowsOption = False,
@@ -36,43 +46,138 @@ def locate(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Photos that go through the model at once.")] = 8,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Leave out photos that an earlier run into --out finished.")
+        bool, typer.Option("--resume", help="Leave out what an earlier run into --out finished.")
     ] = False,
+    every: Annotated[int, typer.Option(min=1, help="Of a video, score every so manieth frame.")] = 1,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="ray: on the Ray cluster at RAY_ADDRESS, or here; writes OUT/results.parquet, no pictures."),
+    ] = Engine.LOCAL,
 ) -> None:
-    """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo."""
+    """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo.
+
+    For each video: an overlay video with its sound, a CSV by frame and face, and a timeline. The engine ray takes
+    Parquet files with a column path or bytes as well.
+    """
     from fakelocator_zoo.cli.photo_arguments import collect_photos
     from fakelocator_zoo.images import ImageError
     from fakelocator_zoo.inference.folders import locate_photos
 
-    collected = collect_photos(paths)
+    videos, others = _split(paths)
+    if engine is Engine.RAY:
+        if videos or explain or resume:
+            unfit = "videos" if videos else "--explain" if explain else "--resume"
+            raise typer.BadParameter(f"the engine ray knows no {unfit}; give local", param_hint="--engine")
+        load = functools.partial(_load, model, device, attention, adapter)
+        _locate_on_ray(others, load, out, workers, batch, device, as_json, _settings(model, attention, adapter))
+        return
+    collected = collect_photos(others)
     failures = collected.failures
     rows: list[Row] = []
     start = time.monotonic()
-    with terminal.JsonRows(as_json) as printed:
+    locate_prepared = functools.cache(lambda: _load(model, device, attention, adapter))
+    settings = _settings(model, attention, adapter)
+
+    def results() -> Iterator[Row | ImageError]:
         if collected.photos:
-            results = locate_photos(
+            located = locate_photos(
                 collected.photos,
-                lambda: _load(model, device, attention, adapter),
+                locate_prepared,
                 out,
                 workers=workers,
                 batch_size=batch,
                 explain=explain,
                 resume=resume,
-                settings=_settings(model, attention, adapter),
+                settings=settings,
             )
-            for result in terminal.track(results, "locating", len(collected.photos)):
-                if isinstance(result, ImageError):
-                    failures.append(str(result))
-                    continue
-                rows.append(result)
-                printed.add(result)
+            yield from terminal.track(located, "locating", len(collected.photos))
+        if videos:
+            from fakelocator_zoo.inference.video import locate_videos
+
+            with terminal.progress("frames") as bars:
+                task = bars.add_task("", total=None)
+                yield from locate_videos(
+                    videos,
+                    locate_prepared,
+                    out,
+                    every=every,
+                    batch_size=batch,
+                    resume=resume or bool(collected.photos),
+                    settings=settings,
+                    advance=lambda frames: bars.update(task, advance=frames),
+                )
+
+    with terminal.JsonRows(as_json) as printed:
+        for result in results():
+            if isinstance(result, ImageError):
+                failures.append(str(result))
+                continue
+            failures += [result["damage"]] if "damage" in result else []
+            rows.append(result)
+            printed.add(result)
     if rows:
         if not as_json:
             _show(rows)
         seconds = time.monotonic() - start
-        terminal.say(f"maps, overlays and results.jsonl: {out} ({len(rows)} photos, {seconds:.1f} s)")
+        terminal.say(f"results: {out} ({_count(rows)}, {seconds:.1f} s)")
     collected.say_left_out()
     terminal.exit_on_failures(failures, f"{len(rows)} located")
+
+
+def _locate_on_ray(
+    paths: Sequence[Path],
+    load: Callable[[], Locate],
+    out: Path,
+    workers: int | None,
+    batch: int,
+    device: str | None,
+    as_json: bool,
+    settings: dict[str, Any],
+) -> None:
+    """Rows are printed or counted, not kept: there may be millions."""
+    from fakelocator_zoo.cli.photo_arguments import collect_photos
+    from fakelocator_zoo.images import ImageError
+    from fakelocator_zoo.inference.ray_engine import PARQUET, locate_on_ray
+
+    tables = [path for path in paths if path.suffix == ".parquet"]
+    collected = collect_photos(path for path in paths if path not in tables)
+    located, failures = 0, collected.failures
+    start = time.monotonic()
+    with terminal.JsonRows(as_json) as printed:
+        if collected.photos or tables:
+            results = locate_on_ray(
+                collected.photos,
+                tables,
+                load,
+                out,
+                workers=workers,
+                batch_size=batch,
+                gpus=1 if device and device.startswith("cuda") else 0,
+                settings=settings,
+            )
+            for result in terminal.track(results, "locating", None if tables else len(collected.photos)):
+                if isinstance(result, ImageError):
+                    failures.append(str(result))
+                    continue
+                located += 1
+                printed.add(result)
+            terminal.say(f"results: {out / PARQUET} ({located} photos, {time.monotonic() - start:.1f} s)")
+    collected.say_left_out()
+    terminal.exit_on_failures(failures, f"{located} located")
+
+
+def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Videos, each once, and the rest."""
+    from fakelocator_zoo.images.folders import VIDEO_SUFFIXES
+
+    videos = {os.path.realpath(p): p for p in paths if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()}
+    return list(videos.values()), [path for path in paths if os.path.realpath(path) not in videos]
+
+
+def _count(rows: Sequence[Row]) -> str:
+    videos = sum("every" in row for row in rows)
+    counted = {"photo": len(rows) - videos, "video": videos}
+    return ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counted.items() if count)
 
 
 def _load(model: str | None, device: str | None, attention: Sequence[str] | None, adapter: Path | None) -> Locate:
@@ -100,7 +205,7 @@ def _show(rows: Sequence[Row]) -> None:
     shown = rows
     if len(rows) > _SHOWN:
         shown = sorted(rows, key=lambda row: -row["fake_probability"])[:_SHOWN]
-        typer.echo(f"The {_SHOWN} most suspicious of {len(rows)} photos:")
+        typer.echo(f"The {_SHOWN} most suspicious of {_count(rows)}:")
     table = terminal.table("photo", "P(fake)", "verdict", "faces", "note")
     for row in shown:
         faces = "none" if row["whole_image"] else str(len(row["faces"]))

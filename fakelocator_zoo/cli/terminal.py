@@ -144,7 +144,7 @@ def progress(doing: str) -> Iterator[Progress]:
         yield bars
 
 
-def track(items: Iterable[T], doing: str, total: int) -> Iterator[T]:
+def track(items: Iterable[T], doing: str, total: int | None) -> Iterator[T]:
     """The items, with a bar of :func:`progress`."""
     with progress(doing) as bars:
         yield from bars.track(items, total=total)

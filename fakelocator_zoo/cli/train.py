@@ -16,6 +16,9 @@ def train(
         Path | None, typer.Option(help="Folder of generators; those it lacks are trained. Default: OUT/bank.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="GPUs (or processes on the CPU) of each machine.")] = 1,
+    num_nodes: Annotated[int, typer.Option(min=1, help="Machines; start the same command on each.")] = 1,
+    strategy: Annotated[str, typer.Option(help="Of Lightning, such as ddp.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes that read crops.")] = 0,
 ) -> None:
     """Train a FakeLocator; the same command again goes on where a run was killed."""
@@ -25,7 +28,18 @@ def train(
         from fakelocator_zoo.training.run import train as run
     except ImportError as error:
         raise ImportError(f"training needs the extra: pip install 'fakelocator-zoo[train]' ({error})") from error
-    run(load_recipe(recipe), data, out, bank=bank, device=device, workers=workers, report=typer.echo)
+    run(
+        load_recipe(recipe),
+        data,
+        out,
+        bank=bank,
+        device=device,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy=strategy,
+        workers=workers,
+        report=typer.echo,
+    )
 
 
 def bank(

@@ -17,6 +17,8 @@ from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from fakelocator_zoo.images.masks import mask_of_frame
 
 _NUMBER = re.compile(r"(\d+)$")
+#: A video that ends this much before the length that its file tells is cut off.
+_MISSING_SECONDS = 1.0
 
 
 def is_video(path: Path) -> bool:
@@ -110,8 +112,13 @@ class _VideoTimes(NamedTuple):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """The container of a video that has pictures; whatever goes wrong inside is one sentence."""
+def opened_video(path: Path) -> Iterator[Any]:
+    """The PyAV container of a video that has pictures; an error of PyAV inside becomes one sentence.
+
+    Raises:
+        ValueError: where it cannot be read or decoded, or has no pictures.
+        ImportError: PyAV is not installed.
+    """
     try:
         import av
     except ImportError as error:
@@ -120,15 +127,66 @@ def _opened(path: Path) -> Iterator[Any]:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise ValueError(f"{path} holds no pictures; give a video")
+            if container.streams.video[0].codec_context is None:
+                raise ValueError(f"{path} is of a codec that PyAV cannot decode; convert it to H.264")
             yield container
     except av.FFmpegError as error:
         raise ValueError(f"{path} is damaged or no video ({error.strerror}); copy or download it again") from None
 
 
+class VideoFrame(NamedTuple):
+    """One frame of a video."""
+
+    number: int  #: from 0
+    time: float  #: seconds from the start of the file
+    image: np.ndarray  #: (H, W, 3) uint8 RGB, upright
+
+
+def stream_frames(path: Path, every: int = 1) -> Iterator[VideoFrame]:
+    """Every ``every``-th frame of a video, in order; each is decoded when it is asked for.
+
+    Raises:
+        ValueError: for ``every`` below 1, and for a file that is no video or has no frames. Where it is damaged or cut
+            off, after the frames before that.
+        ImportError: PyAV is not installed.
+    """
+    if every < 1:
+        raise ValueError(f"every must be 1 or more, got {every}")
+    number, ended = -1, 0.0
+    with opened_video(path) as container:
+        stream = container.streams.video[0]
+        start, rate = start_seconds(container), float(stream.average_rate or 25)
+        for number, frame in enumerate(container.decode(stream)):
+            time = number / rate if frame.time is None else frame.time - start
+            ended = max(ended, time + (float(frame.duration * frame.time_base) if frame.duration else 0.0))
+            if number % every == 0:
+                yield VideoFrame(number, time, _upright(frame))
+        if number < 0:
+            raise ValueError(f"{path} holds no frames; copy or download it again")
+        if ended + _MISSING_SECONDS < (length := _seconds(stream)):
+            raise ValueError(f"{path} is cut off after {ended:.1f} of {length:.1f} s; copy or download it again")
+
+
+def start_seconds(container: Any) -> float:
+    """The time at which a container starts, which is the zero of :attr:`VideoFrame.time`."""
+    return (container.start_time or 0) / 1_000_000  # in microseconds
+
+
+def _seconds(stream: Any) -> float:
+    """How long a stream is; 0 where the file does not say."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    # Matroska tells the length of a stream in a tag, such as 00:01:12.480000000.
+    hours, minutes, seconds = (
+        [float(part) for part in re.findall(r"[\d.]+", stream.metadata.get("DURATION", ""))] + [0.0] * 3
+    )[:3]
+    return 3600 * hours + 60 * minutes + seconds
+
+
 @lru_cache(maxsize=512)
 def _video_times(path: Path) -> _VideoTimes:
     # Packets are read, not decoded: exact for any frame rate, where the count in the header may be wrong.
-    with _opened(path) as container:
+    with opened_video(path) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size and not packet.is_discard]
         if not packets:
             raise ValueError(f"{path} holds no frames; copy or download it again")
@@ -156,7 +214,7 @@ def _decode_from_key_frames(
 ) -> dict[int, np.ndarray] | None:
     """The frames, or None where seeking does not land where the file says."""
     found: dict[int, np.ndarray] = {}
-    with _opened(path) as container:
+    with opened_video(path) as container:
         stream = container.streams.video[0]
         frames, position = None, None
         for number in numbers:
@@ -182,7 +240,7 @@ def _upright(frame: Any) -> np.ndarray:
 
 def _decode_in_order(path: Path, numbers: set[int]) -> dict[int, np.ndarray]:
     found: dict[int, np.ndarray] = {}
-    with _opened(path) as container:
+    with opened_video(path) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number in numbers:
                 found[number] = _upright(frame)

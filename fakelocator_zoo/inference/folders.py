@@ -91,7 +91,7 @@ def _locate(
         locate, items = load(), iter(prepared)
         writing: list[ImageError | Future[Row]] = []
         while batch := list(islice(items, batch_size)):
-            located = _locate_batch(locate, batch)
+            located = locate_batch(locate, batch)
             yield from map(_written, writing)
             writing = [
                 result if isinstance(result, ImageError) else writer.submit(write, path, names.stem(path), result)
@@ -100,7 +100,7 @@ def _locate(
         yield from map(_written, writing)
 
 
-def _locate_batch(
+def locate_batch(
     locate: Locate, batch: Sequence[tuple[Path, Prepared | ImageError]]
 ) -> list[Localization | ImageError]:
     """What is said of each photo of a batch; where a batch fails, its photos are tried alone."""
@@ -109,7 +109,7 @@ def _locate_batch(
         located = iter(locate(good) if good else ())
     except (RuntimeError, MemoryError, ValueError) as error:
         if len(batch) > 1:
-            return [_locate_batch(locate, [each])[0] for each in batch]
+            return [locate_batch(locate, [each])[0] for each in batch]
         return [ImageError(f"{batch[0][0]} cannot be scored ({error}); leave it out, or make it smaller")]
     return [item if isinstance(item, ImageError) else next(located) for _, item in batch]
 
@@ -134,6 +134,11 @@ def _write(out: Path, photo: Path, stem: str, result: Localization, explain: boo
 
         files["explanation"] = out / f"{stem}_explain.png"
         write_image(files["explanation"], explanation(result))
+    return {**describe(photo, result), **{name: str(path) for name, path in files.items()}}
+
+
+def describe(photo: Path, result: Localization) -> Row:
+    """What a row says of a photo, without its pictures."""
     return {
         "path": str(photo),
         "fake_probability": round(result.fake_probability, 6),
@@ -152,7 +157,6 @@ def _write(out: Path, photo: Path, stem: str, result: Localization, explain: boo
         ],
         "map_mean": round(float(result.fakeness_map.mean()), 6),
         "map_peak": round(float(result.fakeness_map.max()), 6),
-        **{name: str(path) for name, path in files.items()},
     }
 
 

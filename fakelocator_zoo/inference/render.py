@@ -24,7 +24,7 @@ _HEAT = np.array(
 )
 _MARGIN = 8
 _SMALLEST_WITH_SCALE = 160  # pixels of the shorter side
-_VERDICT_COLOURS = {
+VERDICT_COLOURS = {
     "fake": (236, 72, 56),
     "unsure": (240, 190, 60),
     "real": (64, 180, 110),
@@ -64,7 +64,7 @@ def render(result: Localization) -> np.ndarray:
         _label(draw, (0, 0), text, _fitting_font(text, picture.width, size))
     for face in result.faces:
         left, top, right, bottom = face.box
-        draw.rectangle((left, top, right - 1, bottom - 1), outline=_VERDICT_COLOURS[face.verdict], width=line)
+        draw.rectangle((left, top, right - 1, bottom - 1), outline=VERDICT_COLOURS[face.verdict], width=line)
         text = _caption("", face.verdict, face.fake_probability)
         _label(draw, (left + line, top + line), text, _fitting_font(text, right - left, size))
     if min(picture.size) >= _SMALLEST_WITH_SCALE:

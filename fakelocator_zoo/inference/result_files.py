@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,10 +23,18 @@ class ResultNames:
         endings: what the names of one photo's results end in, such as ``_map.png``.
         photos: all photos of the run.
         taken: stems that results of an earlier run keep.
+        ours: whether a file is a result of an earlier run, which may be replaced.
     """
 
-    def __init__(self, folder: Path, endings: Sequence[str], photos: Iterable[Path], taken: Iterable[str] = ()) -> None:
-        self.folder, self.endings = folder, endings
+    def __init__(
+        self,
+        folder: Path,
+        endings: Sequence[str],
+        photos: Iterable[Path],
+        taken: Iterable[str] = (),
+        ours: Callable[[Path], bool] = is_result,
+    ) -> None:
+        self.folder, self.endings, self._ours = folder, endings, ours
         self._photos = {os.path.realpath(photo) for photo in photos}
         # Without regard to case: some file systems have none.
         self._taken = {stem.lower() for stem in taken}
@@ -42,7 +50,7 @@ class ResultNames:
 
     def _free(self, name: str) -> bool:
         path = self.folder / name
-        return not path.exists() or (is_result(path) and os.path.realpath(path) not in self._photos)
+        return not path.exists() or (self._ours(path) and os.path.realpath(path) not in self._photos)
 
 
 class ResultsFile:

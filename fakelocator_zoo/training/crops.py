@@ -138,17 +138,38 @@ def read_reduced(path: Path) -> np.ndarray:
 
 
 class Steps(Sampler[list[int]]):
-    """The item indices of each batch of ``count`` optimiser steps, from step ``first`` on."""
+    """The item indices of each batch of ``count`` optimiser steps, from step ``first`` on.
 
-    def __init__(self, first: int, count: int, batch_size: int) -> None:
+    Of several processes each takes its share of every batch: pairs of a real item (even index) and a fake one, in turn.
+
+    Args:
+        batch_size: items of a batch, of all processes together.
+        rank: of this process, from 0.
+        world_size: how many processes there are.
+
+    Raises:
+        ValueError: where a batch cannot be shared equally.
+
+    >>> list(Steps(0, 2, 4, rank=1, world_size=2))
+    [[2, 3], [6, 7]]
+    """
+
+    def __init__(self, first: int, count: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+        if batch_size % (2 * world_size):
+            raise ValueError(
+                f"a batch of {batch_size} cannot be shared by {world_size} processes, half real and half fake each; "
+                f"give a multiple of {2 * world_size} as optimisation.batch_size"
+            )
         self.first, self.count, self.batch_size = first, count, batch_size
+        self.rank, self.world_size = rank, world_size
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in range(self.first, self.first + self.count):
-            yield list(range(step * self.batch_size, (step + 1) * self.batch_size))
+            items = range(step * self.batch_size, (step + 1) * self.batch_size)
+            yield [item for item in items if item // 2 % self.world_size == self.rank]
 
 
 class TrainingCrops(Dataset[TrainingItem]):

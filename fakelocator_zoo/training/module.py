@@ -27,8 +27,8 @@ MAP_GAIN = 1 / 0.15
 class FakeLocatorModule(lightning.LightningModule):
     """Trains a :class:`FakeLocatorTask`.
 
-    Random numbers and crops of step n depend on (seed, n) alone: a run that was killed and resumed from its last
-    checkpoint ends with the weights of a run that was not.
+    Random numbers and crops of step n depend on (seed, n) alone, and on the rank of the process if there are several:
+    a run that was killed and resumed from its last checkpoint ends with the weights of a run that was not.
 
     Args:
         task: the model and what makes its batches.
@@ -45,19 +45,21 @@ class FakeLocatorModule(lightning.LightningModule):
     def train_dataloader(self) -> DataLoader[TrainingItem]:
         """Batches of one epoch, from the step that the run is at; asked for anew at every epoch."""
         recipe = self.task.recipe
-        steps = Steps(self.global_step, recipe.validation.every, recipe.optimisation.batch_size)
+        ranks = self.trainer.global_rank, self.trainer.world_size
+        steps = Steps(self.global_step, recipe.validation.every, recipe.optimisation.batch_size, *ranks)
         return DataLoader(
             self.crops, batch_sampler=steps, num_workers=self.workers, pin_memory=torch.cuda.is_available()
         )
 
     def training_step(self, items: TrainingItems, batch_index: int) -> Tensor:
         """One optimiser step."""
-        torch.manual_seed((self.task.recipe.seed + 1) * 1_000_003 + self.global_step)
+        torch.manual_seed((self.task.recipe.seed + 1) * 1_000_003 + self.global_step + self.global_rank * 999_999_937)
         start = time.perf_counter()
         batch = self.task.make_batch(items)
         making = time.perf_counter() - start
         losses = self.task.losses(batch)
-        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()}, on_epoch=True, on_step=False)
+        logged = {f"train/{name}": value.detach() for name, value in losses.items()}
+        self.log_dict(logged, on_epoch=True, on_step=False, sync_dist=True)
         self.log("train/making_seconds", making, on_epoch=True, on_step=False)
         self.log("loss", losses["loss"].detach(), prog_bar=True, logger=False)
         return losses["loss"]
@@ -72,18 +74,23 @@ class FakeLocatorModule(lightning.LightningModule):
 
 
 class Validation(Callback):
-    """Scores the model on the validation images after every epoch and logs ``val/score``."""
+    """Scores the model on the validation images after every epoch and logs ``val/score``.
+
+    Of several processes the first does it; the others wait for its scores, by which all choose the best checkpoint.
+    """
 
     def __init__(self, images: Sequence[ValidationImage]) -> None:
         self.images = images
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         assert isinstance(module, FakeLocatorModule)
-        model = module.task.model
-        scores = validate(model, self.images)
-        module.train()
-        figures = {f"val/{g}/{k}": v for g, each in scores.items() for k, v in each._asdict().items() if v == v}
-        module.log_dict({"val/score": total_score(scores) if scores else 0.0, **figures})
+        figures: dict[str, float] = {}
+        if trainer.is_global_zero:
+            scores = validate(module.task.model, self.images)
+            module.train()
+            figures = {f"val/{g}/{k}": v for g, each in scores.items() for k, v in each._asdict().items() if v == v}
+            figures["val/score"] = total_score(scores) if scores else 0.0
+        module.log_dict(trainer.strategy.broadcast(figures))
 
 
 class Clock(Callback):

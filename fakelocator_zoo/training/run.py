@@ -15,6 +15,8 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from fakelocator_zoo.data.frames import is_video
 from fakelocator_zoo.data.index_crops import IndexCrops
@@ -24,7 +26,7 @@ from fakelocator_zoo.generators.bank import train_bank
 from fakelocator_zoo.hub.files import write_whole
 from fakelocator_zoo.images import list_images
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.training.crops import Attend, Source, TrainingCrops, read_pairs, read_photos
+from fakelocator_zoo.training.crops import Attend, Source, Steps, TrainingCrops, read_pairs, read_photos
 from fakelocator_zoo.training.module import Clock, FakeLocatorModule, SampleSheet, Validation
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
@@ -51,28 +53,44 @@ def train(
     *,
     bank: str | Path | None = None,
     device: str = "auto",
+    devices: int = 1,
+    num_nodes: int = 1,
+    strategy: str = "auto",
     workers: int = 0,
     progress: bool = True,
     report: Callable[[str], None] = print,
 ) -> Path:
     """Train as the recipe says; called again on the same ``out`` it goes on where it was killed.
 
+    Several processes (``devices`` times ``num_nodes``) share each batch of the recipe, with the crops of one process,
+    and Lightning averages their gradients. What is drawn for a batch (which fakes are made, how images are degraded) is
+    drawn by each process for its share, and batch normalisation has the statistics of the share. So a run is the same
+    as every run of as many processes, and differs from that of one process as runs of two seeds do.
+
     Args:
         data: the folder that the recipe's paths are relative to.
         out: receives ``recipe.json``, ``log/`` (CSV, one for each start), ``samples/``, ``checkpoints/``, ``model/``.
         bank: folder of generators; those it lacks are trained first. None is ``out/bank``.
         device: ``auto``, ``cpu``, ``cuda``; mixed precision (bfloat16) where the device is a GPU.
-        workers: processes that read crops.
+        devices: processes on each machine, one a GPU; Lightning starts them.
+        num_nodes: machines, all of which see ``data``, ``out`` and ``bank``; start the program on each, with torchrun
+            or a scheduler that Lightning knows. Train the bank before, or each machine does.
+        strategy: of Lightning, such as ``ddp``; ``auto`` takes it for several processes.
+        workers: processes that read crops, of each process that trains.
         report: takes sentences about what is done.
 
     Returns:
         The model folder, as ``FakeLocator.from_pretrained`` takes it.
 
     Raises:
-        ValueError: where ``out`` holds a run of another recipe.
+        ValueError: where ``out`` holds a run of another recipe, a batch cannot be shared equally, or there are not as
+            many devices.
         FileNotFoundError: where the data is not there.
     """
     data, out = Path(data), Path(out)
+    Steps(0, 0, recipe.optimisation.batch_size, 0, devices * num_nodes)  # says at once what cannot be shared
+    if rank_zero_only.rank:
+        report = _say_nothing
     _claim(out, recipe)
     model_folder = out / "model"
     if model_folder.exists():
@@ -114,24 +132,32 @@ def train(
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    trainer = lightning.Trainer(
-        accelerator=device,
-        devices=1,
-        precision="bf16-mixed" if on_gpu else "32-true",
-        max_steps=recipe.optimisation.steps,
-        gradient_clip_val=recipe.optimisation.clip,
-        callbacks=[*callbacks, best, *([TQDMProgressBar()] if progress else [])],
-        logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-        reload_dataloaders_every_n_epochs=1,
-        log_every_n_steps=1,
-    )
+    try:
+        trainer = lightning.Trainer(
+            accelerator=device,
+            devices=devices,
+            num_nodes=num_nodes,
+            strategy=strategy,
+            use_distributed_sampler=False,
+            precision="bf16-mixed" if on_gpu else "32-true",
+            max_steps=recipe.optimisation.steps,
+            gradient_clip_val=recipe.optimisation.clip,
+            callbacks=[*callbacks, best, *([TQDMProgressBar()] if progress else [])],
+            logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            reload_dataloaders_every_n_epochs=1,
+            log_every_n_steps=1,
+        )
+    except MisconfigurationException as error:
+        raise ValueError(f"cannot train on {devices} devices of {device} ({error})") from error
     if last.exists():
         report(f"resuming from {last}")
     started = time.perf_counter()
     # The checkpoint is the run's own; it is read as plain tensors all the same.
     trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
+    if not trainer.is_global_zero:
+        return model_folder
     report(f"trained for {(time.perf_counter() - started) / 3600:.2f} hours")
     if images and best.best_model_path:
         state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
@@ -150,6 +176,10 @@ def train(
     temporary.replace(model_folder)
     report(f"trained model in {model_folder}")
     return model_folder
+
+
+def _say_nothing(sentence: str) -> None:
+    """Of several processes the first alone reports."""
 
 
 def _data(

@@ -16,6 +16,8 @@ from fakelocator_zoo import cli
 from fakelocator_zoo.cli import locate as locate_command
 from fakelocator_zoo.inference import faces
 from tests.inference import folder_runs
+from tests.inference.clips import write_clip
+from tests.inference.stubs import noise
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +153,35 @@ def test_interrupt_leaves_nothing_half_written(photos: Path, tmp_path: Path, mon
     monkeypatch.setattr(Image.Image, "save", interrupt)
     assert locate(photos, "--out", tmp_path / "out")[0] == 130
     assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b""]
+
+
+def test_videos_and_photos_in_one_run(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    clip = write_clip(tmp_path / "clip.mp4", [np.full((48, 64, 3), 51, np.uint8)] * 5)
+    code, stdout, stderr = locate(clip, photos / "5.png", "--out", tmp_path / "out", "--every", "2", "--json")
+    assert code == 0, stderr
+    photo, video = json.loads(stdout)
+    assert (photo["path"], video["path"], video["frames"]) == (str(photos / "5.png"), str(clip), 3)
+    assert video["fake_probability"] == pytest.approx(0.2, abs=0.01)
+    assert "1 photo, 1 video" in stderr
+    code, stdout, _ = locate(clip, "--out", tmp_path / "out", "--every", "2")
+    assert code == 0 and str(clip) in stdout
+
+
+def test_a_video_that_is_none_and_one_that_is_cut_off(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    cut = write_clip(tmp_path / "cut.mkv", [noise(48, 64, seed) for seed in range(75)])
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    code, stdout, stderr = locate(bad, cut, "--out", tmp_path / "out", "--json")
+    assert code == 1
+    assert [row["path"] for row in json.loads(stdout)] == [str(cut)]
+    assert "bad.mp4 is damaged or no video" in stderr and "cut.mkv is cut off" in stderr
+    assert "1 located, 2 failed" in stderr
+
+
+def test_what_the_engine_ray_cannot_do(photos: Path) -> None:
+    for option in ("--explain", "--resume"):
+        code, _, stderr = locate(photos, "--engine", "ray", option)
+        assert code == 2 and option in stderr
