@@ -17,6 +17,7 @@ from fakelocator_zoo.app.limits import KEEP_SECONDS, MAX_BYTES, MAX_PHOTOS, MAX_
 from fakelocator_zoo.app.picture import INITIAL_OPACITY, OPACITY, STYLE
 
 T = TypeVar("T")
+C = TypeVar("C", bound=gr.blocks.Block)
 
 _TITLE = "FakeLocator"
 _ABOUT = """
@@ -32,39 +33,6 @@ _ABOUT = """
 """
 _SLIDE = f"opacity => {{ document.documentElement.style.setProperty('{OPACITY}', opacity); return [] }}"
 _NO_CARD = "This model has no card."
-
-
-class _UploadsAlone:
-    """An input whose files were uploaded: the server fetches no address for anybody."""
-
-    is_template = True  # the browser shows the component that is inherited from
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
-        """As Gradio's, for files alone."""
-        if str(url_or_file_path).lower().startswith(("http:", "https:")):
-            raise gr.Error("give a photo, not an address", print_exception=False)
-        return await super().async_move_resource_to_block_cache(url_or_file_path)  # type: ignore[misc]
-
-
-class Photo(_UploadsAlone, gr.Image):
-    """A photo to drop, paste or take; its value is the path of the uploaded file.
-
-    Gradio's own class may encode it anew, which removes traces.
-    """
-
-    def __init__(self, label: str) -> None:
-        super().__init__(label=label, type="filepath", image_mode=None, height=320, buttons=["fullscreen"])
-
-    def preprocess(self, payload: Any) -> str | None:
-        """The path of an upload, or None."""
-        return None if payload is None or not payload.path else str(payload.path)
-
-
-class Photos(_UploadsAlone, gr.File):
-    """Several photos; the value is a list of paths."""
-
-    def __init__(self, label: str) -> None:
-        super().__init__(label=label, file_count="multiple", file_types=["image"], height=320)
 
 
 def build_page(models: handlers.Models, model: str, folder: Path) -> gr.Blocks:
@@ -153,7 +121,7 @@ def served(models: handlers.Models, model: str, host: str, port: int | None) -> 
 def _locate_tab(chosen: gr.Dropdown, locate: Callable[..., Any], example: Callable[[], tuple[str, str]]) -> None:
     with gr.Row():
         with gr.Column(min_width=280):
-            photo = Photo("Photo")
+            photo = _photo("Photo")
             button = gr.Button("Locate", variant="primary")
             sample = gr.Button("Example: a portrait whose face a generator repainted", size="sm")
         with gr.Column(min_width=280, scale=2):
@@ -171,7 +139,7 @@ def _locate_tab(chosen: gr.Dropdown, locate: Callable[..., Any], example: Callab
 
 def _compare_tab(chosen: gr.Dropdown, compare: Callable[..., Any], example: Callable[[], tuple[str, str]]) -> None:
     with gr.Row():
-        real, fake = Photo("Real"), Photo("Manipulated, of the same size")
+        real, fake = _photo("Real"), _photo("Manipulated, of the same size")
     button = gr.Button("Compare", variant="primary")
     sample = gr.Button("Example: a portrait, and the same with a repainted face", size="sm")
     words = gr.Markdown()
@@ -189,9 +157,11 @@ def _adapt_tab(chosen: gr.Dropdown, adapt: Callable[..., Any]) -> None:
         "needed for clear clusters."
     )
     with gr.Row():
-        photos = Photos("Photos, real and fake mixed")
+        photos = _uploads_alone(
+            gr.File(label="Photos, real and fake mixed", file_count="multiple", file_types=["image"], height=320)
+        )
         with gr.Column(min_width=280):
-            labelled = Photo("A photo whose label you know")
+            labelled = _photo("A photo whose label you know")
             label = gr.Radio(["fake", "real"], value="fake", label="It is")
     button = gr.Button("Adapt", variant="primary")
     words = gr.Markdown()
@@ -202,6 +172,30 @@ def _adapt_tab(chosen: gr.Dropdown, adapt: Callable[..., Any]) -> None:
     with gr.Accordion("Report", open=False):
         report = gr.JSON(show_label=False)
     _on_click(button, adapt, [photos, labelled, label, chosen], [report, files, scatter, words])
+
+
+def _photo(label: str) -> gr.Image:
+    """A photo to drop, paste or take; its value is the path of the uploaded file.
+
+    Gradio's own ``preprocess`` may encode it anew, which removes traces.
+    """
+    photo = gr.Image(label=label, type="filepath", image_mode=None, height=320, buttons=["fullscreen"])
+    # Set on the component: Gradio writes a file beside the module of every class that inherits from one.
+    vars(photo)["preprocess"] = lambda upload: None if upload is None or not upload.path else str(upload.path)
+    return _uploads_alone(photo)
+
+
+def _uploads_alone(component: C) -> C:
+    """An input that takes uploaded files alone: the server fetches no address for anybody."""
+    move = component.async_move_resource_to_block_cache
+
+    async def move_upload(path: str | Path | None) -> str | None:
+        if str(path).lower().startswith(("http:", "https:")):
+            raise gr.Error("give a photo, not an address", print_exception=False)
+        return await move(path)
+
+    vars(component)["async_move_resource_to_block_cache"] = move_upload
+    return component
 
 
 def _on_click(button: gr.Button, function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
