@@ -131,7 +131,7 @@ def test_the_page_loads_its_own_models_alone(models: Models) -> None:
 def test_a_card_is_shown_without_its_header_and_pictures(tmp_path: Path) -> None:
     card = "---\nlicense: mit\n---\n# Name\n![picture](http://example.org/a.png) and <img src='b.png'> text\n"
     (tmp_path / "README.md").write_text(card)
-    assert Models({"mine": str(tmp_path)}).card("mine") == "\n# Name\n and  text\n"
+    assert Models({"mine": str(tmp_path)}).card("mine") == "# Name\n and  text\n"
 
 
 def test_the_example_is_the_demos_portrait_and_its_manipulated_copy(out: Path) -> None:
