@@ -126,15 +126,19 @@ def _locate_tab(chosen: gr.Dropdown, locate: Callable[..., Any], example: Callab
             sample = gr.Button("Example: a portrait whose face a generator repainted", size="sm")
         with gr.Column(min_width=280, scale=2):
             words = gr.Markdown("Give a photo, and press Locate.")
-            picture = gr.HTML(elem_id="located")
-            opacity = gr.Slider(0, 1, INITIAL_OPACITY, step=0.05, label="Opacity of the heat map", elem_id="opacity")
-            maps = gr.Gallery(label="What the map was made of", columns=3, height="auto", object_fit="contain")
-            files = gr.File(label="Downloads: map (16 bits), overlay, report", file_count="multiple", interactive=False)
-            with gr.Accordion("Report", open=False):
-                report = gr.JSON(show_label=False)
+            with gr.Column(visible=False) as results:
+                picture = gr.HTML(elem_id="located")
+                opacity = gr.Slider(
+                    0, 1, INITIAL_OPACITY, step=0.05, label="Opacity of the heat map", elem_id="opacity"
+                )
+                maps = _pictures("What the map was made of")
+                files = gr.File(
+                    label="Downloads: map (16 bits), overlay, report", file_count="multiple", interactive=False
+                )
+                report = _report()
     opacity.input(None, opacity, None, js=_SLIDE)
     sample.click(lambda: example()[1], None, photo, api_visibility="private")
-    _on_click(button, locate, [photo, chosen], [report, files, picture, words, maps])
+    _on_click(button, locate, [photo, chosen], [report, files, picture, words, maps], results)
 
 
 def _compare_tab(chosen: gr.Dropdown, compare: Callable[..., Any], example: Callable[[], tuple[str, str]]) -> None:
@@ -143,11 +147,11 @@ def _compare_tab(chosen: gr.Dropdown, compare: Callable[..., Any], example: Call
     button = gr.Button("Compare", variant="primary")
     sample = gr.Button("Example: a portrait, and the same with a repainted face", size="sm")
     words = gr.Markdown()
-    pictures = gr.Gallery(label="True and located map", columns=2, height="auto", object_fit="contain")
-    with gr.Accordion("Report", open=False):
-        report = gr.JSON(show_label=False)
+    with gr.Column(visible=False) as results:
+        pictures = _pictures("True and located map")
+        report = _report()
     sample.click(example, None, [real, fake], api_visibility="private")
-    _on_click(button, compare, [real, fake, chosen], [report, words, pictures])
+    _on_click(button, compare, [real, fake, chosen], [report, words, pictures], results)
 
 
 def _adapt_tab(chosen: gr.Dropdown, adapt: Callable[..., Any]) -> None:
@@ -165,13 +169,15 @@ def _adapt_tab(chosen: gr.Dropdown, adapt: Callable[..., Any]) -> None:
             label = gr.Radio(["fake", "real"], value="fake", label="It is")
     button = gr.Button("Adapt", variant="primary")
     words = gr.Markdown()
-    scatter = gr.Image(label="Embedding of the features", format="png", interactive=False, buttons=["download"])
-    files = gr.File(
-        label="Downloads: labels; adapter for fakelocator locate --adapter", file_count="multiple", interactive=False
-    )
-    with gr.Accordion("Report", open=False):
-        report = gr.JSON(show_label=False)
-    _on_click(button, adapt, [photos, labelled, label, chosen], [report, files, scatter, words])
+    with gr.Column(visible=False) as results:
+        scatter = gr.Image(label="Embedding of the features", format="png", interactive=False, buttons=["download"])
+        files = gr.File(
+            label="Downloads: labels; adapter for fakelocator locate --adapter",
+            file_count="multiple",
+            interactive=False,
+        )
+        report = _report()
+    _on_click(button, adapt, [photos, labelled, label, chosen], [report, files, scatter, words], results)
 
 
 def _photo(label: str) -> gr.Image:
@@ -198,9 +204,23 @@ def _uploads_alone(component: C) -> C:
     return component
 
 
-def _on_click(button: gr.Button, function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
-    """A named endpoint; all of them take turns in one bounded queue."""
-    button.click(function, inputs, outputs, api_name=function.__name__, concurrency_id="model", concurrency_limit=1)
+def _pictures(label: str) -> gr.Gallery:
+    return gr.Gallery(label=label, height="auto", object_fit="contain", interactive=False, elem_classes="maps")
+
+
+def _report() -> gr.JSON:
+    with gr.Accordion("Report", open=False):
+        return gr.JSON(show_label=False)
+
+
+def _on_click(
+    button: gr.Button, function: Callable[..., Any], inputs: list[Any], outputs: list[Any], results: gr.Column
+) -> None:
+    """A named endpoint, all of which take turns in one bounded queue; ``results`` appear with the first."""
+    clicked = button.click(
+        function, inputs, outputs, api_name=function.__name__, concurrency_id="model", concurrency_limit=1
+    )
+    clicked.success(lambda: gr.Column(visible=True), None, results, api_visibility="private", queue=False)
 
 
 def _run(worker: Worker, function: Callable[[], T]) -> T:

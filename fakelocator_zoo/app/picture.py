@@ -31,6 +31,7 @@ STYLE = f"""
 .located .real {{ stroke: #40b46e; }} .located .not-judged {{ stroke: #aaaaaa; }}
 .located figcaption {{ display: flex; gap: .5em; align-items: center; font-size: .9em; margin-top: .4em; }}
 .located .scale {{ flex: 1; max-width: 12em; height: .8em; border: 1px solid var(--border-color-primary); }}
+.maps .grid-container {{ grid-template: none / repeat(auto-fit, minmax(140px, 1fr)) !important; }}
 """
 
 
