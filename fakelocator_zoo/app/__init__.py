@@ -1,0 +1,1 @@
+"""The page that `fakelocator serve` opens in a browser (the extra `app`)."""

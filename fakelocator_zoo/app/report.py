@@ -1,0 +1,101 @@
+"""Results as reports (JSON), words (Markdown) and CSV. Names that a user gave stand in reports and CSV alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fakelocator_zoo.clustering.adapt import Adaptation
+    from fakelocator_zoo.inference.localizer import Face, Localization
+
+Report = dict[str, Any]
+
+_VERDICTS = {
+    "fake": "Traces of a generator were found.",
+    "real": "No traces of a generator were found. That does not prove that the photo is real.",
+    "unsure": "The probability is too near to the threshold for a verdict.",
+    "not judged": "The photo is not good enough for a verdict; the number is what the model guesses.",
+}
+
+
+def report_of(result: Localization) -> Report:
+    """Decisions of a photo and of its faces, as JSON has them."""
+    return {
+        "verdict": result.verdict,
+        "fake_probability": result.fake_probability,
+        "reason": result.reason,
+        "whole_image": result.whole_image,
+        "face_found": result.face_found,
+        "faces": [asdict(face) | {"box": list(face.box)} for face in result.faces],
+        "map_mean": float(result.fakeness_map.mean()),
+        "map_peak": float(result.fakeness_map.max()),
+    }
+
+
+def verdict_of(judged: Localization | Face) -> str:
+    """Verdict, probability and reason, in one line of Markdown."""
+    reason = f" ({judged.reason})" if judged.reason else ""
+    return f"**{judged.verdict}**, P(fake) {judged.fake_probability:.2f}{reason}"
+
+
+def words_of(result: Localization) -> str:
+    """What the result says, in Markdown: the photo's verdict, then each face's."""
+    lines = [f"### {verdict_of(result)}", _VERDICTS[result.verdict]]
+    if result.face_found is False:
+        lines.append("The face parser found no face, so the model attended to all of it alike.")
+    for number, face in enumerate(result.faces, 1):
+        left, top, right, bottom = face.box
+        lines.append(f"Face {number}, {right - left} x {bottom - top} pixels: {verdict_of(face)}")
+    return "\n\n".join(lines)
+
+
+def adaptation_report(found: Adaptation, left_out: Sequence[str]) -> Report:
+    """Labels of photos that were clustered, as JSON has them.
+
+    Args:
+        found: the clustering.
+        left_out: a sentence for each photo that was not clustered.
+    """
+    clusters = found.clusters
+    probabilities = clusters.fake_probability_
+    assert probabilities is not None  # a labelled photo was given
+    return {
+        "separable": clusters.separable_,
+        "reason": clusters.reason_ or None,
+        "silhouette": float(clusters.silhouette_),
+        "gap": float(clusters.gap_),
+        "stability": float(clusters.stability_),
+        "contradictions": [path.name for path in found.contradictions],
+        "photos": [
+            {"photo": path.name, "label": label or None, "fake_probability": float(probability)}
+            for path, label, probability in zip(found.paths, found.labels, probabilities, strict=True)
+        ],
+        "left_out": list(left_out),
+    }
+
+
+def adaptation_words(report: Report) -> str:
+    """What an adaptation found, in Markdown."""
+    labels = [each["label"] for each in report["photos"]]
+    if report["separable"]:
+        lines = [f"### {labels.count('fake')} fake, {labels.count('real')} real"]
+    else:
+        lines = [f"### No labels: the photos do not fall into two clusters ({report['reason']})"]
+    if report["contradictions"]:
+        lines.append("The labelled photo contradicts its cluster.")
+    if report["left_out"]:
+        lines.append(f"{len(report['left_out'])} left out; the report says why.")
+    return "\n\n".join(lines)
+
+
+def as_csv(rows: Sequence[Report]) -> str:
+    """Rows of the same keys as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,55 @@
+"""The page under load, and what is left of it at the end."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from fakelocator_zoo.app.handlers import Models
+from fakelocator_zoo.inference.localizer import Localizer
+
+pytest.importorskip("gradio", reason="the page needs Gradio: pip install 'fakelocator-zoo[app]'")
+
+
+class SlowModels(Models):
+    """Models that wait until they are let go on."""
+
+    def __init__(self, models: Models) -> None:
+        super().__init__(models.sources)
+        self.started, self.go_on = threading.Event(), threading.Event()
+
+    def localizer(self, name: str) -> Localizer:
+        self.started.set()
+        self.go_on.wait(60)
+        return super().localizer(name)
+
+
+@pytest.mark.slow
+def test_a_full_queue_says_so_the_rest_is_served_and_nothing_stays_on_disk(
+    models: Models, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gradio_client import Client, handle_file
+
+    from fakelocator_zoo.app import page
+
+    monkeypatch.setattr(page, "MAX_WAITING", 1)
+    slow = SlowModels(models)
+    with page.served(slow, "tiny", "127.0.0.1", None) as (_, address):
+        folder = Path(os.environ["GRADIO_TEMP_DIR"])
+        client = Client(address, verbose=False)
+
+        def ask() -> object:
+            return client.submit(photo=handle_file(photos[0]), model="tiny", api_name="/locate")
+
+        running = ask()
+        slow.started.wait(60)
+        others = [ask() for _ in range(4)]
+        errors = [other.exception(timeout=30) for other in others[2:]]  # one waits, or two where one was just begun
+        slow.go_on.set()
+        assert any("full" in str(error) for error in errors)
+        assert running.result(timeout=60)[0]["photo"] == "photo0.png"
+        assert list(folder.rglob("map.png"))
+    assert not folder.exists()
