@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from fakelocator_zoo.cli import adapt, data, demo, evaluate, locate, models, parse, terminal, train
+from fakelocator_zoo.cli import adapt, data, demo, evaluate, export, locate, models, parse, terminal, train
 from fakelocator_zoo.cli.errors import one_sentence
 from fakelocator_zoo.cli.memory import keep_freed_memory
 
@@ -30,6 +30,7 @@ for command in (
     train.train,
     train.bank,
     evaluate.evaluate,
+    export.export,
 ):
     app.command()(one_sentence(command))
 data_app.command()(one_sentence(data.check))
