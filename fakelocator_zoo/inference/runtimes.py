@@ -90,6 +90,11 @@ class ExportedModel(FakeLocator):
         self.classification_head.linear.load_state_dict({k: torch.tensor(v) for k, v in metadata.decision.items()})
         self.eval().requires_grad_(False)
 
+    def train(self, mode: bool = True) -> ExportedModel:
+        """It stays in eval mode."""
+        nn.Module.train(self, False)
+        return self
+
     @property
     def config(self) -> dict[str, Any]:
         """None is there.
