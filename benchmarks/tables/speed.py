@@ -1,7 +1,9 @@
-"""Milliseconds an image beside smp.Unet with the same encoder, and what parser and attention cost."""
+"""Milliseconds an image beside smp.Unet with the same encoder, what parser and attention cost, and exported files."""
 
 from __future__ import annotations
 
+import importlib.util
+import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,8 @@ from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Table
 from benchmarks.harness.timing import count_gflop, interleaved_seconds, quartiles
 from fakelocator_zoo.evaluation.environment import processor
+from fakelocator_zoo.inference.export import export_model
+from fakelocator_zoo.inference.runtimes import load_model as load_to_run
 from fakelocator_zoo.models.fakelocator import FakeLocator
 
 #: Side in pixels and images a batch.
@@ -24,16 +28,19 @@ SHAPES, QUICK_SHAPES = ((256, 1), (256, 8), (512, 1), (1024, 1)), ((64, 1),)
 #: Seconds for each shape and model.
 BUDGET, QUICK_BUDGET = 20.0, 0.2
 UNET, PLAIN, ATTENDING, PARSER = "smp.Unet", "without attention", "with attention", "face parser alone"
+#: Runtimes of exported files, and the packages that they need.
+RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}
 TEXT = (
     "Forward passes in float32 on random images, {threads} thread{s}. Within a round the networks take turns; shown "
     "are medians with quartiles of the rounds, and of the ratios within a round. *smp.Unet* has the model's encoder, "
     "depth and decoder channels, and reads RGB. *With attention* runs the face parser as well; a model that was built "
-    "without is given `attention='face'`. GFLOP count a multiply-add as two. Speed does not depend on weights."
+    "without is given `attention='face'`. The last rows are the network without attention as an ONNX file, run by the "
+    "runtimes that are installed. GFLOP count a multiply-add as two. Speed does not depend on weights."
 )
 
 
 def run(options: Options) -> Table:
-    """Four rows for each model and shape."""
+    """Four rows for each model and shape, and one for each runtime of exported files."""
     budget = QUICK_BUDGET if options.quick else BUDGET
     common = {"processor": processor(), "torch": torch.__version__, "threads": options.threads, "budget": budget}
     cells = []
@@ -66,11 +73,24 @@ def timed_networks(config: Mapping[str, Any]) -> dict[str, nn.Module]:
     return {UNET: unet, PLAIN: FakeLocator(**plain), ATTENDING: attending, PARSER: attending.face_parser}
 
 
+def exported(model: nn.Module, images: torch.Tensor) -> dict[str, Callable[[], object]]:
+    """The model as an ONNX file, to be called by each runtime that is installed; none without the extra `export`."""
+    installed = [name for name, package in RUNTIMES.items() if importlib.util.find_spec(package)]
+    if "onnx" not in installed or importlib.util.find_spec("onnxscript") is None:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        export_model(model, file)  # type: ignore[arg-type]
+        return {f"{PLAIN}, {name}": partial(load_to_run(file, name), images) for name in installed}
+
+
 def _timed(config: Mapping[str, Any], side: int, batch: int, budget: float, device: str) -> dict[str, Any]:
     torch.manual_seed(0)
     images = torch.rand(batch, 3, side, side, device=device)
     networks = {name: network.eval().to(device) for name, network in timed_networks(config).items()}
     actions: dict[str, Callable[[], object]] = {name: partial(network, images) for name, network in networks.items()}
+    if device == "cpu":
+        actions |= exported(networks[PLAIN], images)
     return {
         "batch": batch,
         "gflop": {name: count_gflop(network, images) / batch for name, network in networks.items()},
@@ -85,7 +105,7 @@ def _rows(result: Mapping[str, Any]) -> list[Row]:
             name,
             quartiles([1e3 * each / result["batch"] for each in taken], 1),
             *(quartiles([a / b for a, b in zip(taken, seconds[base], strict=True)], 2) for base in (UNET, PLAIN)),
-            f"{result['gflop'][name]:.2f}",
+            f"{result['gflop'].get(name, result['gflop'][PLAIN]):.2f}",
         )
         for name, taken in seconds.items()
     ]

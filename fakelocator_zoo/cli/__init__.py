@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from fakelocator_zoo.cli import adapt, data, demo, evaluate, locate, models, parse, serve, terminal, train
+from fakelocator_zoo.cli import adapt, data, demo, evaluate, export, locate, models, parse, serve, terminal, train
 from fakelocator_zoo.cli.errors import one_sentence
 from fakelocator_zoo.cli.memory import keep_freed_memory
 
@@ -30,6 +30,7 @@ for command in (
     train.train,
     train.bank,
     evaluate.evaluate,
+    export.export,
     serve.serve,
 ):
     app.command()(one_sentence(command))

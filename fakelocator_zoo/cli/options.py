@@ -12,7 +12,9 @@ from fakelocator_zoo.cli import terminal
 if TYPE_CHECKING:
     from fakelocator_zoo.inference.localizer import Localizer
 
-ModelOption = Annotated[str | None, typer.Option(help="Name from `fakelocator models`, folder or Hub id.")]
+ModelOption = Annotated[
+    str | None, typer.Option(help="Name from `fakelocator models`, folder, Hub id or exported file.")
+]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: cuda where there is one.")]
 AttentionOption = Annotated[
     list[str] | None,
@@ -27,8 +29,8 @@ def load_localizer(model: str | None, device: str | None, attention: Sequence[st
     with terminal.stdout_to_stderr():
         import torch
 
-        import fakelocator_zoo
         from fakelocator_zoo.inference.localizer import Localizer
+        from fakelocator_zoo.inference.runtimes import load_model
         from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 
         try:
@@ -38,4 +40,4 @@ def load_localizer(model: str | None, device: str | None, attention: Sequence[st
         if wanted.type == "cuda" and not torch.cuda.is_available():
             raise typer.BadParameter("there is no CUDA device here; give cpu", param_hint="--device")
         options: dict[str, Any] = {"attention": tuple(attention)} if attention else {}
-        return Localizer(fakelocator_zoo.from_pretrained(model or DEFAULT_MODEL, **options), device=device)
+        return Localizer(load_model(model or DEFAULT_MODEL, **options), device=device)

@@ -6,6 +6,7 @@ decision from the clusters, and the map from the model.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -25,6 +26,7 @@ from fakelocator_zoo.clustering import (
 )
 from fakelocator_zoo.clustering.embedding import Method
 from fakelocator_zoo.clustering.estimator import MIN_SAMPLES
+from fakelocator_zoo.clustering.files import SEED_DIGITS
 from fakelocator_zoo.clustering.scatter import draw_scatter
 from fakelocator_zoo.clustering.separability import MIN_GAP
 from fakelocator_zoo.hub.files import CONFIG, WEIGHTS, read_config, write_whole
@@ -102,7 +104,7 @@ def adapter_model(folder: str | Path) -> str | None:
     Raises:
         ValueError: where the folder holds no adapter.
     """
-    about = read_config(Path(folder)).get("about")
+    about = read_config(Path(folder), SEED_DIGITS).get("about")
     if not isinstance(about, dict):
         raise ValueError(f"{folder} is no adapter; make one with 'fakelocator adapt'")
     name = about.get("model")
@@ -197,6 +199,8 @@ def adapt(
         # One of an earlier run would not belong to these results.
         for name in (CONFIG, WEIGHTS):
             (out / ADAPTER / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not there, or the user keeps files of their own in it
+            (out / ADAPTER).rmdir()
     return found
 
 

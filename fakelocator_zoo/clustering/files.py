@@ -14,6 +14,8 @@ from fakelocator_zoo.clustering.embedding import Reduction
 from fakelocator_zoo.clustering.estimator import SingleSampleClustering
 from fakelocator_zoo.hub.files import CONFIG, WEIGHTS, read_config, read_tensors, write_folder
 
+#: Digits of the largest integer in config.json, a seed of 32 bits.
+SEED_DIGITS = 10
 _TYPE = "single_sample_clustering"
 _VALUES = ("silhouette_", "feature_silhouette_", "gap_", "stability_", "separable_", "reason_", "fake_cluster_")
 
@@ -58,7 +60,7 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
         ValueError: where the folder holds no whole clustering.
     """
     folder = Path(folder)
-    config = read_config(folder)
+    config = read_config(folder, SEED_DIGITS)
     kind = config.get("model_type")
     if kind != _TYPE:
         raise ValueError(f"{folder / CONFIG} describes a model of type {kind or 'unknown'}, not {_TYPE}")

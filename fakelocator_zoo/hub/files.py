@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 CONFIG, WEIGHTS, CARD, RECIPE = "config.json", "model.safetensors", "README.md", "recipe.yaml"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _LARGEST_CONFIG = 10**6  # bytes; those of the zoo have 2,000
-_LONGEST_NUMBER = 10  # digits of an integer in config.json: a seed of 32 bits
+_LONGEST_NUMBER = 6  # digits of an integer in the config.json of a model; the largest of the zoo have four
 
 
 def own_file(folder: Path, filename: str) -> Path:
@@ -39,8 +40,8 @@ def own_file(folder: Path, filename: str) -> Path:
     return path
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of a model folder.
+def read_config(folder: Path, longest_number: int = _LONGEST_NUMBER) -> dict[str, Any]:
+    """config.json of a model folder, whose integers have at most ``longest_number`` digits.
 
     Raises:
         ValueError: where it is missing, no JSON object, or holds numbers that no model has.
@@ -51,7 +52,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     if path.stat().st_size > _LARGEST_CONFIG:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes, which no configuration has")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"), parse_int=_number)
+        config = json.loads(path.read_text(encoding="utf-8"), parse_int=partial(_number, longest_number))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON that describes a model ({error})") from None
     if not isinstance(config, dict):
@@ -59,8 +60,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _number(digits: str) -> int:
-    if len(digits) > _LONGEST_NUMBER:
+def _number(longest: int, digits: str) -> int:
+    if len(digits) > longest:
         raise ValueError(f"the number {digits[:12]} is absurd")
     return int(digits)
 

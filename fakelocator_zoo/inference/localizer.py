@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from fakelocator_zoo.inference import quality
 from fakelocator_zoo.inference.faces import Box
 from fakelocator_zoo.inference.prepare import Prepared, Source, prepare
 from fakelocator_zoo.inference.tiles import predict
+
+if TYPE_CHECKING:
+    from fakelocator_zoo.inference.runtimes import Runtime
 
 Verdict = Literal["fake", "real", "unsure", "not judged"]
 _MAPS = ("fakeness_map", "p_fake", "magnitude", "attention")
@@ -79,15 +82,15 @@ class Localizer:
     """Finds faces, scores each at its native resolution, turned upright, and pastes the maps back into the photo.
 
     Args:
-        model: a :class:`~fakelocator_zoo.FakeLocator` of any floating dtype, or what its ``from_pretrained`` takes.
-            It is put into eval mode and moved to ``device``.
+        model: a :class:`~fakelocator_zoo.FakeLocator` of any floating dtype, what its ``from_pretrained`` takes, or an
+            exported file (``.onnx``, ``.xml``). It is put into eval mode and moved to ``device``.
         device: where to run; None takes CUDA if there is one, else the CPU.
         find_faces: False scores the whole image always.
         tile: larger faces and photos go through in overlapping tiles of this side.
         overlap: of the tiles, in pixels.
         batch_size: faces, or photos without one, of one size that go through at once.
         tta: test-time augmentation: average with the mirrored image; takes twice the time.
-        runtime: ``"torch"``.
+        runtime: of a model that is loaded here, as in :func:`~fakelocator_zoo.inference.runtimes.load_model`.
 
     A call keeps no state: one Localizer may serve several threads.
 
@@ -105,16 +108,14 @@ class Localizer:
         overlap: int = 64,
         batch_size: int = 8,
         tta: bool = False,
-        runtime: Literal["torch"] = "torch",
+        runtime: Runtime = "auto",
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
-        if runtime != "torch":
-            raise ValueError(f"unknown runtime {runtime!r}; give 'torch'")
         if not isinstance(model, nn.Module):
-            from fakelocator_zoo import FakeLocator
+            from fakelocator_zoo.inference.runtimes import load_model
 
-            model = FakeLocator.from_pretrained(model)
+            model = load_model(model, runtime)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.to(self.device).eval()
         self.find_faces, self.tile, self.overlap = find_faces, tile, overlap

@@ -73,10 +73,10 @@ class StageAttention:
             producer, consumers = found[stage]
             if producer is not None:
                 # Before timm's own feature-collecting hooks, so that skip connections are attended as well.
-                producer.register_forward_hook(self._after_producer, prepend=True)
+                producer.register_forward_hook(partial(self._after_producer, stage), prepend=True)
                 continue
             for consumer in consumers:
-                consumer.register_forward_pre_hook(self._before_consumer)
+                consumer.register_forward_pre_hook(partial(self._before_consumer, stage))
             encoder.register_forward_hook(partial(self._after_encoder, stage))
 
     @contextmanager
@@ -93,21 +93,25 @@ class StageAttention:
         finally:
             self._call.attention = before
 
-    def _after_producer(self, module: nn.Module, inputs: Any, feature: Tensor) -> Tensor:
-        return self._attended(feature, self._channels_last)
+    def _after_producer(self, stage: int, module: nn.Module, inputs: Any, feature: Tensor) -> Tensor:
+        return self._attended(stage, feature, self._channels_last)
 
-    def _before_consumer(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (self._attended(inputs[0], self._channels_last), *inputs[1:])
+    def _before_consumer(self, stage: int, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self._attended(stage, inputs[0], self._channels_last), *inputs[1:])
 
     def _after_encoder(self, stage: int, module: nn.Module, inputs: Any, features: list[Tensor]) -> list[Tensor]:
-        return [*features[:stage], self._attended(features[stage], False), *features[stage + 1 :]]
+        return [*features[:stage], self._attended(stage, features[stage], False), *features[stage + 1 :]]
 
-    def _attended(self, feature: Tensor, channels_last: bool) -> Tensor:
+    def _attended(self, stage: int, feature: Tensor, channels_last: bool) -> Tensor:
         attention = self._call.attention
         if attention is None:
             return feature
         size = feature.shape[1:3] if channels_last else feature.shape[-2:]
-        weight = resize_attention(attention, int(size[0]), int(size[1])).to(feature.dtype)
+        if attention.shape[-2:] == (size[0] * 2**stage, size[1] * 2**stage):
+            weight = F.avg_pool2d(attention, 2**stage)  # a window of fixed size can be exported for any H and W
+        else:
+            weight = resize_attention(attention, size[0], size[1])
+        weight = weight.to(feature.dtype)
         if channels_last:
             weight = weight.permute(0, 2, 3, 1)
         return feature * (weight if self.mode == "multiply" else 1 + weight)

@@ -98,7 +98,11 @@ class ClassificationHead(nn.Module):
 
     def forward(self, evidence: Tensor, confidence: Tensor, p_fake_logits: Tensor) -> Tensor:
         """Logits (B, 2), real and fake, of the maps of :class:`DenseOutput`."""
-        places = F.avg_pool2d(p_fake_logits, self.stride, ceil_mode=True).flatten(1)
+        return self.decide(evidence, confidence, F.avg_pool2d(p_fake_logits, self.stride, ceil_mode=True))
+
+    def decide(self, evidence: Tensor, confidence: Tensor, p_fake_logits: Tensor) -> Tensor:
+        """:meth:`forward` where the logits of P(fake) are averaged over the stride already, (B, 1, h, w)."""
+        places = p_fake_logits.flatten(1)
         clearest = (places * places.softmax(dim=1)).sum(dim=1, keepdim=True)
         pooled = self.dropout(self.pool(evidence, confidence))
         return self.linear(torch.cat([pooled, places.mean(dim=1, keepdim=True), clearest], dim=1))

@@ -149,7 +149,7 @@ def test_a_training_needs_a_bank_or_says_so(options: Options) -> None:
 
 def test_speed_is_measured_in_turns_beside_unet(options: Options) -> None:
     table = made("speed", options)
-    assert [row[2] for row in table.rows] == [speed.UNET, speed.PLAIN, speed.ATTENDING, speed.PARSER]
+    assert [row[2] for row in table.rows][:4] == [speed.UNET, speed.PLAIN, speed.ATTENDING, speed.PARSER]
     assert cells(table, table.rows[0])[f"times {speed.UNET}"] == "1.00 [1.00, 1.00]"
     assert cells(table, table.rows[1])[f"times {speed.PLAIN}"] == "1.00 [1.00, 1.00]"
 
