@@ -6,15 +6,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-import fakelocator_zoo
-from fakelocator_zoo import cli
+from fakelocator_zoo import FakeLocator, cli
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.hub import sources
 from tests.inference.stubs import StubModel
 
 
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fakelocator_zoo, "from_pretrained", lambda name: StubModel().eval())
+    monkeypatch.setattr(FakeLocator, "from_pretrained", lambda name: StubModel().eval())
     torch.manual_seed(0)
     Generator("nearest", levels=1, width=4).save_pretrained(tmp_path / "hub" / "generator_demo.open")
     monkeypatch.setattr(sources, "bundled_root", lambda: tmp_path / "hub")

@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-import fakelocator_zoo
 from fakelocator_zoo import FakeLocator, cli
 from fakelocator_zoo.clustering.adapt import Adapter, parse_labelled
 from fakelocator_zoo.images import ImageError
@@ -37,7 +36,7 @@ def loaded(tiny_model: FakeLocator, monkeypatch: pytest.MonkeyPatch) -> list[str
         names.append(name)
         return tiny_model
 
-    monkeypatch.setattr(fakelocator_zoo, "from_pretrained", load)
+    monkeypatch.setattr(FakeLocator, "from_pretrained", load)
     monkeypatch.setattr(faces, "find_faces", lambda image: [])
     return names
 

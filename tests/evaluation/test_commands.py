@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import fakelocator_zoo
-from fakelocator_zoo import cli
+from fakelocator_zoo import FakeLocator, cli
 from fakelocator_zoo.evaluation.tables import CLOSE, OPEN
 from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 from tests.inference.stubs import StubModel, noise
@@ -29,7 +28,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(name)
         return StubModel().eval()
 
-    monkeypatch.setattr(fakelocator_zoo, "from_pretrained", load)
+    monkeypatch.setattr(FakeLocator, "from_pretrained", load)
     return names
 
 

@@ -45,7 +45,7 @@ class Hub(BaseHTTPRequestHandler):
             self.rfile.readline()
         if self.path == "/api/repos/create":
             request = json.loads(body)
-            name = f"{request.get('organization')}/{request['name']}"
+            name = "/".join(part for part in (request.get("organization"), request["name"]) if part)
             if name == "org/refused":
                 return self.answer(b'{"error": "Forbidden"}', 403)
             return self.answer(json.dumps({"url": f"{self.home}/{name}", "id": name}).encode())
