@@ -170,7 +170,9 @@ def _adapt_tab(chosen: gr.Dropdown, adapt: Callable[..., Any]) -> None:
     button = gr.Button("Adapt", variant="primary")
     words = gr.Markdown()
     with gr.Column(visible=False) as results:
-        scatter = gr.Image(label="Embedding of the features", format="png", interactive=False, buttons=["download"])
+        scatter = gr.Image(
+            label="Embedding of the features", show_label=False, format="png", interactive=False, buttons=["download"]
+        )  # a label would cover the legend
         files = gr.File(
             label="Downloads: labels; adapter for fakelocator locate --adapter",
             file_count="multiple",
@@ -181,18 +183,16 @@ def _adapt_tab(chosen: gr.Dropdown, adapt: Callable[..., Any]) -> None:
 
 
 def _photo(label: str) -> gr.Image:
-    """A photo to drop, paste or take; its value is the path of the uploaded file.
-
-    Gradio's own ``preprocess`` may encode it anew, which removes traces.
-    """
-    photo = gr.Image(label=label, type="filepath", image_mode=None, height=320, buttons=["fullscreen"])
-    # Set on the component: Gradio writes a file beside the module of every class that inherits from one.
-    vars(photo)["preprocess"] = lambda upload: None if upload is None or not upload.path else str(upload.path)
-    return _uploads_alone(photo)
+    """A photo to drop, paste or take."""
+    return _uploads_alone(gr.Image(label=label, type="filepath", height=320, buttons=["fullscreen"]))
 
 
 def _uploads_alone(component: C) -> C:
-    """An input that takes uploaded files alone: the server fetches no address for anybody."""
+    """An input whose value is the paths of uploaded files as they are; the server fetches no address for anybody.
+
+    Gradio's own ``preprocess`` encodes some photos anew, which removes traces, and leaves files behind. The methods are
+    set on the component: Gradio writes a file beside the module of every class that inherits from one of its own.
+    """
     move = component.async_move_resource_to_block_cache
 
     async def move_upload(path: str | Path | None) -> str | None:
@@ -200,8 +200,15 @@ def _uploads_alone(component: C) -> C:
             raise gr.Error("give a photo, not an address", print_exception=False)
         return await move(path)
 
-    vars(component)["async_move_resource_to_block_cache"] = move_upload
+    vars(component).update(async_move_resource_to_block_cache=move_upload, preprocess=_paths)
     return component
+
+
+def _paths(upload: Any) -> Any:
+    """The path of an upload, a list of them where there are several, or None."""
+    if hasattr(upload, "root"):
+        return [_paths(each) for each in upload.root]
+    return None if upload is None else upload.path
 
 
 def _pictures(label: str) -> gr.Gallery:
