@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +31,7 @@ def export(
         from fakelocator_zoo.models.fakelocator import FakeLocator
 
         folder = find_model(model, FakeLocator.model_type)
-        options = {"attention": tuple(attention)} if attention else {}
+        options: dict[str, Any] = {"attention": tuple(attention)} if attention else {}
         loaded = FakeLocator.from_pretrained(folder, **options)
         name, license = Path(model).name or model, read_card_header(folder).get("license", "unknown")
         difference = export_model(loaded, out, to, name=name, license=license)  # type: ignore[arg-type]

@@ -151,12 +151,13 @@ def _convert_to_openvino(source: Path, path: Path, metadata: Metadata) -> None:
 
 
 def _save_parser(face_parser: nn.Module, folder: Path) -> None:
-    if not hasattr(face_parser, "save_pretrained"):
+    save = getattr(face_parser, "save_pretrained", None)
+    if not callable(save):
         raise ValueError(
             f"the face parser {type(face_parser).__name__} cannot be saved, so this model cannot be exported; "
             "build it with a FaceParser"
         )
-    face_parser.save_pretrained(folder)
+    save(folder)
 
 
 @torch.inference_mode()

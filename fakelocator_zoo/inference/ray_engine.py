@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def locate_on_ray(
     started_here = not ray.is_initialized()
     if started_here:
         try:
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:  # of many kinds, among them Exception itself
             raise ValueError(f"Ray cannot start ({error}); check RAY_ADDRESS, and that this machine is idle") from error
     ray.data.DataContext.get_current().enable_progress_bars = False

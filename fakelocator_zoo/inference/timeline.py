@@ -41,9 +41,9 @@ def draw_timeline(faces: Mapping[int, Sequence[Appearance]], seconds: float) -> 
         top, bottom = _MARGIN + lane * _LANE, (lane + 1) * _LANE - _MARGIN
         draw.text((12, (top + bottom) / 2), f"face {number}" if number else "frame", fill=_INK, font=font, anchor="lm")
         for value in (0, 1):
-            y = bottom - value * (bottom - top)
-            draw.line((_LEFT, y, right, y), fill=_PALE)
-            draw.text((_LEFT - 8, y), str(value), fill=_INK, font=font, anchor="rm")
+            level = bottom - value * (bottom - top)
+            draw.line((_LEFT, level, right, level), fill=_PALE)
+            draw.text((_LEFT - 8, level), str(value), fill=_INK, font=font, anchor="rm")
         for each in faces[number]:
             x, y = across(each.time), bottom - each.fake_probability * (bottom - top)
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=VERDICT_COLOURS[each.verdict])

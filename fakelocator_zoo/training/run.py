@@ -13,10 +13,10 @@ import lightning
 import numpy as np
 import torch
 import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 from fakelocator_zoo.data.frames import is_video
 from fakelocator_zoo.data.index_crops import IndexCrops
@@ -89,7 +89,7 @@ def train(
     """
     data, out = Path(data), Path(out)
     Steps(0, 0, recipe.optimisation.batch_size, 0, devices * num_nodes)  # says at once what cannot be shared
-    if rank_zero_only.rank:
+    if getattr(rank_zero_only, "rank", 0):
         report = _say_nothing
     _claim(out, recipe)
     model_folder = out / "model"
