@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from fakelocator_zoo.inference.render import FULL_COLOUR, heat
+from fakelocator_zoo.inference.render import FULL_COLOUR, VERDICT_COLOURS, heat
 
 if TYPE_CHECKING:
     from fakelocator_zoo.inference.localizer import Localization
@@ -27,8 +27,6 @@ STYLE = f"""
 .located .heat, .located svg {{ position: absolute; inset: 0; width: 100%; height: 100%; }}
 .located .heat {{ opacity: var({OPACITY}, {INITIAL_OPACITY}); }}
 .located rect {{ fill: none; stroke-width: 2px; vector-effect: non-scaling-stroke; }}
-.located .fake {{ stroke: #ec4838; }} .located .unsure {{ stroke: #f0be3c; }}
-.located .real {{ stroke: #40b46e; }} .located .not-judged {{ stroke: #aaaaaa; }}
 .located figcaption {{ display: flex; gap: .5em; align-items: center; font-size: .9em; margin-top: .4em; }}
 .located .scale {{ flex: 1; max-width: 12em; height: .8em; border: 1px solid var(--border-color-primary); }}
 .maps .grid-container {{ grid-template: none / repeat(auto-fit, minmax(140px, 1fr)) !important; }}
@@ -52,7 +50,7 @@ def layered(result: Localization) -> str:
     layer_image = Image.fromarray(layer)
     layer_image.thumbnail((SHOWN_SIDE, SHOWN_SIDE), Image.Resampling.BILINEAR)
     boxes = "".join(
-        f'<rect class="{face.verdict.replace(" ", "-")}" x="{left}" y="{top}" width="{right - left}" '
+        f'<rect stroke="rgb{VERDICT_COLOURS[face.verdict]}" x="{left}" y="{top}" width="{right - left}" '
         f'height="{bottom - top}"><title>face {number}: {face.verdict}</title></rect>'
         for number, face in enumerate(result.faces, 1)
         for left, top, right, bottom in [face.box]
