@@ -116,6 +116,8 @@ class Localizer:
             from fakelocator_zoo.inference.runtimes import load_model
 
             model = load_model(model, runtime)
+        elif runtime not in ("auto", "torch"):
+            raise ValueError(f"unknown runtime {runtime!r} of a model in memory; give 'torch', or an exported file")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.to(self.device).eval()
         self.find_faces, self.tile, self.overlap = find_faces, tile, overlap
