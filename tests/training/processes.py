@@ -1,6 +1,6 @@
 """A training run as a program, which Lightning starts once more for each further process.
 
-Fakes are given, images unchanged and the statistics of batch normalisation fixed: nothing is drawn or computed for a
+Fakes are given, images unchanged, dropout off and the statistics of batch normalisation fixed: nothing is drawn for a
 batch as a whole, so that any number of processes that share batches must find the same losses.
 """
 
@@ -16,7 +16,7 @@ from fakelocator_zoo.training.recipe import parse_recipe
 from fakelocator_zoo.training.run import train
 
 RECIPE = {
-    "model": {"encoder_name": "tu-test_resnet", "decoder_channels": [8, 8, 8]},
+    "model": {"encoder_name": "tu-test_resnet", "decoder_channels": [8, 8, 8], "dropout": 0.0},
     "data": {"dataset": "set", "size": 32},
     "optimisation": {"steps": 4, "batch_size": 8, "learning_rate": 0.001},
     "validation": {"images": 1, "every": 1},
@@ -25,16 +25,11 @@ RECIPE = {
 }
 
 
-def keep_statistics(norm: _BatchNorm, mode: bool = True) -> _BatchNorm:
-    """What ``train`` does to batch normalisation here."""
-    norm.training = False
-    return norm
-
-
 if __name__ == "__main__":
     data, out, devices = sys.argv[1:]
     torch.set_num_threads(1)
-    _BatchNorm.train = keep_statistics  # type: ignore[method-assign]
+    # Batch normalisation is in eval mode from its construction on, whatever is asked for.
+    _BatchNorm.training = property(lambda norm: False, lambda norm, mode: None)  # type: ignore[assignment]
     strategy = "auto" if devices == "1" else "ddp"
     train(
         parse_recipe(RECIPE),
