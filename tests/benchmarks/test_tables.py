@@ -78,7 +78,7 @@ def test_edits_are_a_row_a_set_and_degradation(options: Options) -> None:
 
 
 def test_false_alarms_are_the_share_above_the_threshold(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = contenders.load_model(options.models[0])
+    model = contenders.load_model(options.models[0], options.device)
     for threshold, share in ((1e-9, "1.000"), (1 - 1e-9, "0.000")):
         monkeypatch.setattr(model, "threshold", threshold)
         table = made("controls", replace(options, out=options.out / share))
@@ -155,7 +155,7 @@ def test_speed_is_measured_in_turns_beside_unet(options: Options) -> None:
 
 
 def test_the_networks_timed_differ_as_they_say(options: Options) -> None:
-    config = contenders.load_model(options.models[0]).config
+    config = contenders.load_model(options.models[0], options.device).config
     found = speed.timed_networks(config)
     assert found[speed.PLAIN].face_parser is None and found[speed.ATTENDING].face_parser is found[speed.PARSER]
 
