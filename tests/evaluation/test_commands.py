@@ -119,7 +119,7 @@ def test_photos_alone_give_the_rate_of_false_alarms_and_the_worst(whole: Path, t
         Image.fromarray(dark).save(whole / "real" / "one" / f"dark{index}.png")
     code, stdout, stderr = evaluate("--photos", whole / "real", "--photos", whole / "fake", "--out", out)
     assert code == 0, stderr
-    assert "11 of 13 real photos called fake, from fake probability 0.5 on: rate 0.846" in " ".join(stdout.split())
+    assert "11 of 13 real photos called fake, from fake probability 0.500 on: rate 0.846" in " ".join(stdout.split())
     alarms = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["false_alarms"]
     assert (alarms["photos"], alarms["called_fake"], len(alarms["worst"])) == (13, 11, 10)
     rate = alarms["false_positive_rate"]

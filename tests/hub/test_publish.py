@@ -49,6 +49,8 @@ class Hub(BaseHTTPRequestHandler):
             if name == "org/refused":
                 return self.answer(b'{"error": "Forbidden"}', 403)
             return self.answer(json.dumps({"url": f"{self.home}/{name}", "id": name}).encode())
+        if "/org/refused/" in self.path:
+            return self.answer(b'{"error": "Forbidden"}', 403)
         if "/preupload/" in self.path:
             files = json.loads(body)["files"]
             modes = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]
