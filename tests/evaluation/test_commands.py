@@ -114,17 +114,17 @@ def test_moved_masks_make_knowing_the_centre_worth_nothing(pairs: Path, tmp_path
 
 def test_photos_alone_give_the_rate_of_false_alarms_and_the_worst(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    for index, brightness in enumerate((60, 100)):  # the stub calls fake what is bright somewhere
-        dark = np.full((24, 32, 3), brightness, np.uint8)
-        Image.fromarray(dark).save(whole / "real" / "one" / f"dark{index}.png")
+    for index, brightness in enumerate((240, 250)):  # the stub calls fake what is bright
+        bright = np.full((24, 32, 3), brightness, np.uint8)
+        Image.fromarray(bright).save(whole / "real" / "one" / f"bright{index}.png")
     code, stdout, stderr = evaluate("--photos", whole / "real", "--photos", whole / "fake", "--out", out)
     assert code == 0, stderr
-    assert "11 of 13 real photos called fake, from fake probability 0.500 on: rate 0.846" in " ".join(stdout.split())
+    assert "2 of 13 real photos called fake, from fake probability 0.5 on: rate 0.154" in " ".join(stdout.split())
     alarms = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["false_alarms"]
-    assert (alarms["photos"], alarms["called_fake"], len(alarms["worst"])) == (13, 11, 10)
+    assert (alarms["photos"], alarms["called_fake"], len(alarms["worst"])) == (13, 2, 10)
     rate = alarms["false_positive_rate"]
     # Wilson's formula by hand.
-    z, n, p = 1.959964, 13, 11 / 13
+    z, n, p = 1.959964, 13, 2 / 13
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
     assert (rate["low"], rate["high"]) == pytest.approx((middle - reach, middle + reach), abs=1e-5)
