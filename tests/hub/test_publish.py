@@ -59,7 +59,8 @@ class Hub(BaseHTTPRequestHandler):
                 if operation["key"] == "file":
                     value = operation["value"]
                     type(self).files[value["path"]] = base64.b64decode(value["content"])
-            answer = {"success": True, "commitOid": COMMIT, "commitUrl": f"http://hub/org/name/commit/{COMMIT}"}
+            url = f"http://{self.headers['Host']}/org/name/commit/{COMMIT}"
+            answer = {"success": True, "commitOid": COMMIT, "commitUrl": url}
             return self.answer(json.dumps(answer).encode())
         return self.answer()
 
