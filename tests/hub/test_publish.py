@@ -17,7 +17,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Repositories that can be made, committed to and read; "org/refused" answers 403."""
+    """Repositories that can be made, committed to and read; "org/refused" takes no files."""
 
     files: dict[str, bytes] = {}  # noqa: RUF012
     protocol_version = "HTTP/1.1"
@@ -43,11 +43,11 @@ class Hub(BaseHTTPRequestHandler):
                 body += self.rfile.read(length)
                 self.rfile.readline()
             self.rfile.readline()
+        if "/org/refused/" in self.path:
+            return self.answer(b'{"error": "Forbidden"}', 403)
         if self.path == "/api/repos/create":
             request = json.loads(body)
             name = f"{request.get('organization')}/{request['name']}"
-            if name == "org/refused":
-                return self.answer(b'{"error": "Forbidden"}', 403)
             return self.answer(json.dumps({"url": f"http://{self.headers['Host']}/{name}", "id": name}).encode())
         if "/preupload/" in self.path:
             files = json.loads(body)["files"]
