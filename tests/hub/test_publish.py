@@ -17,7 +17,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Repositories that can be made, committed to and read; "org/refused" answers 403."""
+    """Repositories that can be made, committed to and read; "org/refused" takes no files."""
 
     files: dict[str, bytes] = {}  # noqa: RUF012
     protocol_version = "HTTP/1.1"
@@ -43,14 +43,12 @@ class Hub(BaseHTTPRequestHandler):
                 body += self.rfile.read(length)
                 self.rfile.readline()
             self.rfile.readline()
-        if self.path == "/api/repos/create":
-            request = json.loads(body)
-            name = "/".join(part for part in (request.get("organization"), request["name"]) if part)
-            if name == "org/refused":
-                return self.answer(b'{"error": "Forbidden"}', 403)
-            return self.answer(json.dumps({"url": f"{self.home}/{name}", "id": name}).encode())
         if "/org/refused/" in self.path:
             return self.answer(b'{"error": "Forbidden"}', 403)
+        if self.path == "/api/repos/create":
+            request = json.loads(body)
+            name = f"{request.get('organization')}/{request['name']}"
+            return self.answer(json.dumps({"url": f"http://{self.headers['Host']}/{name}", "id": name}).encode())
         if "/preupload/" in self.path:
             files = json.loads(body)["files"]
             modes = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]
@@ -61,13 +59,10 @@ class Hub(BaseHTTPRequestHandler):
                 if operation["key"] == "file":
                     value = operation["value"]
                     type(self).files[value["path"]] = base64.b64decode(value["content"])
-            answer = {"success": True, "commitOid": COMMIT, "commitUrl": f"{self.home}/org/name/commit/{COMMIT}"}
+            url = f"http://{self.headers['Host']}/org/name/commit/{COMMIT}"
+            answer = {"success": True, "commitOid": COMMIT, "commitUrl": url}
             return self.answer(json.dumps(answer).encode())
         return self.answer()
-
-    @property
-    def home(self):
-        return f"http://{self.headers['Host']}"
 
     def do_GET(self):
         name = self.path.partition("?")[0].rsplit("/", 1)[-1]
