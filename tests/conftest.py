@@ -22,6 +22,12 @@ def _few_threads() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables give up columns where paths are long, as those of temporary folders are."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+@pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
 

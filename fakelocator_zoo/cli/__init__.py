@@ -34,6 +34,15 @@ for command in (
     serve.serve,
 ):
     app.command()(one_sentence(command))
+
+
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench() -> None:
+    """The benchmark is no part of the installed package."""
+    terminal.say("error: the benchmark runs from a checkout of the project: python -m benchmarks --help")
+    raise typer.Exit(1)
+
+
 data_app.command()(one_sentence(data.check))
 data_app.command()(one_sentence(data.extract))
 app.add_typer(data_app, name="data")

@@ -58,7 +58,8 @@ def test_output_is_that_of_torch_for_any_batch_height_and_width(exported, runtim
             for expected, given in zip(model(images), loaded(images), strict=True):
                 assert (expected is None) == (given is None)
                 if expected is not None:
-                    torch.testing.assert_close(given, expected, atol=1e-4, rtol=1e-3)
+                    # Attention enters an exported file at the size of the images, so it is resized once more.
+                    torch.testing.assert_close(given, expected, atol=1e-3, rtol=1e-2)
 
 
 def test_tiles_are_stitched_as_with_torch(exported):
