@@ -40,7 +40,7 @@ def build_encoder(name: str, depth: int, weights: str | bool | None, in_channels
         raise ValueError(f"unknown encoder {name!r}{prefixed or _suggest(name, get_encoder_names(), '')}")
     options: dict[str, Any] = {"strict_img_size": False} if timm_name.startswith("swin") else {}
     try:
-        return get_encoder(name, in_channels=in_channels, depth=depth, weights=weights, **options)
+        return _pruned(get_encoder(name, in_channels=in_channels, depth=depth, weights=weights, **options))
     except (ValueError, RuntimeError, AttributeError) as error:
         if weights is not None or not name.startswith("tu-"):
             raise
@@ -49,6 +49,15 @@ def build_encoder(name: str, depth: int, weights: str | bool | None, in_channels
             f"encoder {name!r} has no feature pyramid with strides 2 to 32, which a decoder with skip connections "
             f"needs; {close!r} is a close one that works"
         ) from error
+
+
+def _pruned(encoder: nn.Module) -> nn.Module:
+    """Without the blocks behind the last feature, which timm's EfficientNet and MobileNetV3 would run for nothing."""
+    network = getattr(encoder, "model", None)
+    stages, blocks = getattr(network, "_stage_out_idx", None), getattr(network, "blocks", None)
+    if network is not None and stages and isinstance(blocks, nn.Sequential):
+        network.blocks = blocks[: max(stages)]
+    return encoder
 
 
 def encoder_normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

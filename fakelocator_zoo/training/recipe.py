@@ -94,7 +94,7 @@ class FakesRecipe(_Section):
         return self
 
     @property
-    def chances(self) -> dict[str, float]:
+    def probabilities(self) -> dict[str, float]:
         """The keyword arguments of :func:`~fakelocator_zoo.generators.synthesis.make_fakes`."""
         return self.model_dump(exclude={"bank_share", "pairs_share", "whole_share", "bank", "bank_steps"})
 

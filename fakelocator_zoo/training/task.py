@@ -58,7 +58,7 @@ class FakeLocatorTask(nn.Module):
         truth = torch.zeros_like(mask)
         bank = kind == Kind.BANK
         if bool(bank.any()):
-            made = make_fakes(real[bank], list(self.generators), **self.recipe.fakes.chances)  # type: ignore[arg-type]
+            made = make_fakes(real[bank], list(self.generators), **self.recipe.fakes.probabilities)  # type: ignore[arg-type]
             fake[bank], mask[bank], truth[bank] = made.fake, made.mask, made.fakeness_map
         pair = kind == Kind.PAIR
         if bool(pair.any()):

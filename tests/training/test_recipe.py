@@ -10,7 +10,7 @@ DATA = {"photos": {"faces": 1.0}, "pairs": {"gan": {"real": "real", "fake": "fak
 def test_defaults_stand_where_a_recipe_says_nothing():
     recipe = parse_recipe({"data": DATA})
     assert recipe.loss.kind in ("l1", "l2") and recipe.optimisation.batch_size % 2 == 0
-    assert set(recipe.fakes.chances) >= {"weight_noise", "faint", "sharpness"}
+    assert set(recipe.fakes.probabilities) >= {"weight_noise", "faint", "sharpness"}
 
 
 @pytest.mark.parametrize(
