@@ -130,16 +130,17 @@ def write_folder(folder: Path, tensors: Mapping[str, Tensor], texts: Mapping[str
         raise NotADirectoryError(f"{folder} is a file, not a folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    umask = os.umask(0)
+    os.umask(umask)
     try:
         save_file(dict(tensors), draft / WEIGHTS, metadata={"format": "pt"})
+        (draft / WEIGHTS).chmod(0o666 & ~umask)  # safetensors makes it private
         for filename, text in texts.items():
             (draft / filename).write_text(text, encoding="utf-8")
         if folder.exists():
             for path in sorted(draft.iterdir()):
                 path.replace(folder / path.name)
         else:
-            umask = os.umask(0)
-            os.umask(umask)
             draft.chmod(0o777 & ~umask)  # mkdtemp makes it private
             draft.replace(folder)
     finally:

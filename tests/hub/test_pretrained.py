@@ -294,3 +294,7 @@ def test_saving_onto_a_file(tiny_model, tmp_path):
 def test_generators_have_one_to_four_levels():
     with pytest.raises(ValueError, match="levels must be 1 to 4"):
         Generator(levels=99_999)
+
+
+def test_weights_may_be_read_by_whoever_may_read_the_config(folder):
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "config.json").stat().st_mode
