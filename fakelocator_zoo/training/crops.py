@@ -214,8 +214,15 @@ class TrainingCrops(Dataset[TrainingItem]):
         self.kinds, self.shares = list(shares), [share / total for share in shares.values()]
         # Real items: photos, and real images of pairs as often as their fakes come, so that no origin names the fake.
         pair_share = shares.get(Kind.PAIR, 0.0) / total
-        self.reals = [(s, (1 - pair_share) * w) for s, w in _normalised(self.photos)]
-        self.reals += [(s, (pair_share if photos else 1.0) * w) for s, w in _normalised(self.pairs)]
+        from_photos, from_pairs = _normalised(self.photos), _normalised(self.pairs)
+        reals = [(source, (1 - pair_share) * weight) for source, weight in from_photos]
+        reals += [(source, (pair_share if photos else 1.0) * weight) for source, weight in from_pairs]
+        self.pools = {
+            Kind.REAL: reals,
+            Kind.BANK: from_photos,
+            Kind.PAIR: from_pairs,
+            Kind.WHOLE: _normalised(self.whole),
+        }
 
     def __getitem__(self, index: int) -> TrainingItem:
         rng = np.random.default_rng((self.seed, index))
@@ -224,15 +231,9 @@ class TrainingCrops(Dataset[TrainingItem]):
             kind = Kind.GIVEN if index % 2 else Kind.REAL
             return self._item(sample.real, sample.fake, (sample.fakeness_map > PAINTED).float(), kind)
         kind = self.kinds[rng.choice(len(self.kinds), p=self.shares)] if index % 2 else Kind.REAL
-        if kind == Kind.PAIR:
-            source, place = _draw(_normalised(self.pairs), rng)
-            return self._pair(source, place, rng)
-        pool = _normalised(self.whole) if kind == Kind.WHOLE else self.reals
-        if kind == Kind.BANK:
-            pool = _normalised(self.photos)
-        source, place = _draw(pool, rng)
+        source, place = _draw(self.pools[kind], rng)
         if source.fakes:
-            return self._pair(source, place, rng, Kind.REAL)
+            return self._pair(source, place, rng, kind)
         attention = source.attention[place] if source.attention else None
         crop, attended = random_crop(source.images[place], self.size, rng, attention=attention)
         image = _tensor(crop)
@@ -241,7 +242,7 @@ class TrainingCrops(Dataset[TrainingItem]):
         mask = torch.full_like(image[:1], float(kind == Kind.WHOLE))
         return self._item(real, fake, mask, kind, attended)
 
-    def _pair(self, source: Source, place: int, rng: np.random.Generator, kind: Kind = Kind.PAIR) -> TrainingItem:
+    def _pair(self, source: Source, place: int, rng: np.random.Generator, kind: Kind) -> TrainingItem:
         images = [source.images[place], source.fakes[place]]
         if source.attention:
             images.append(_resize(source.attention[place], images[0].shape[:2]))
