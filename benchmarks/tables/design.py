@@ -36,6 +36,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "upsampling: pixel shuffle": {"model": {"decoder_upsampling": "pixel_shuffle"}},
     "map loss: L1": {"loss": {"kind": "l1"}},
     "no loss of P(fake)": {"loss": {"p_fake_weight": 0.0}},
+    "no loss of the texture branch alone": {"loss": {"texture_weight": 0.0}},
+    "no ramp of augmentation": {"ramp": 0.0},
     "no partial augmentation": {"partial_augmentation": 0.0},
     "no degradations": {"degradation": 0.0},
     "bank: no change of sharpness": {"fakes": {"sharpness": 0.0}},

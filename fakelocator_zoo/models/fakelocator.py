@@ -266,9 +266,11 @@ class FakeLocator(PretrainedMixin, SegmentationModel):
         height, width = images.shape[-2:]
         padded, features = self._encoded(images, attention)
         texture = None if self.texture is None else self.texture(padded)
-        p_fake_logits, magnitude = self.segmentation_head(self.decoder(features, texture), texture)
+        p_fake_logits, magnitude, alone = self.segmentation_head(self.decoder(features, texture), texture)
         evidence, confidence = self.classification_head.maps(features[-1])
-        return DenseOutput(p_fake_logits[..., :height, :width], magnitude[..., :height, :width], evidence, confidence)
+        p_fake_logits, magnitude = p_fake_logits[..., :height, :width], magnitude[..., :height, :width]
+        alone = None if alone is None else alone[..., :height, :width]
+        return DenseOutput(p_fake_logits, magnitude, evidence, confidence, alone)
 
     def _attended(self, images: Tensor, attention: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """The attention that the caller gave, or the parser's, and whether it found a face."""

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 INITIAL_P_FAKE, INITIAL_MAGNITUDE = -2.0, -3.0
 #: Stride at which the logits of P(fake) are averaged; a quarter of the sides keeps the average cheap.
 AVERAGE_STRIDE = 4
-#: Share of the training images for which the texture branch alone predicts P(fake).
-DECODER_DROPOUT = 0.3
 #: Channels that the classification head pools.
 EVIDENCE_CHANNELS = 64
 
@@ -19,9 +17,8 @@ EVIDENCE_CHANNELS = 64
 class MapHead(nn.Module):
     """Decoder output (B, C, H, W) -> logits of P(fake) and magnitude, (B, 1, H, W) each.
 
-    The logits of P(fake) are the sum of two paths: one reads the decoder, the other the texture branch alone. In
-    training the first is dropped for some images, so that the second learns what is to be seen within ten pixels,
-    which holds for generators never seen.
+    The logits of P(fake) are the sum of two paths: one reads the decoder, the other the texture branch alone. Training
+    supervises the second by itself as well: what is to be seen within ten pixels holds for generators never seen.
 
     Args:
         in_channels: C.
@@ -48,18 +45,22 @@ class MapHead(nn.Module):
         with torch.no_grad():
             self.conv.bias.copy_(torch.tensor([INITIAL_P_FAKE, INITIAL_MAGNITUDE]))  # type: ignore[union-attr]
 
-    def forward(self, decoded: Tensor, texture: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, decoded: Tensor, texture: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Logits of P(fake), magnitude, and in training what the texture branch alone adds to the logits."""
         logits, magnitude = self.conv(decoded).split(1, dim=1)
+        alone = None
         if self.texture is not None and texture is not None:
-            if self.training:
-                logits = logits * (torch.rand(len(logits), 1, 1, 1, device=logits.device) >= DECODER_DROPOUT)
-            fine = self.texture(texture)
-            logits = logits + F.interpolate(fine, size=logits.shape[-2:], mode="bilinear", align_corners=False)
-        if self.cells:
-            coarse = F.avg_pool2d(logits, AVERAGE_STRIDE, ceil_mode=True)
-            coarse = F.avg_pool2d(coarse, self.cells, stride=1, padding=self.cells // 2, count_include_pad=False)
-            logits = F.interpolate(coarse, size=logits.shape[-2:], mode="bilinear", align_corners=False)
-        return logits, torch.sigmoid(magnitude)
+            fine = F.interpolate(self.texture(texture), size=logits.shape[-2:], mode="bilinear", align_corners=False)
+            logits = logits + fine
+            alone = self._average(fine) if self.training else None
+        return self._average(logits), torch.sigmoid(magnitude), alone
+
+    def _average(self, logits: Tensor) -> Tensor:
+        if not self.cells:
+            return logits
+        coarse = F.avg_pool2d(logits, AVERAGE_STRIDE, ceil_mode=True)
+        coarse = F.avg_pool2d(coarse, self.cells, stride=1, padding=self.cells // 2, count_include_pad=False)
+        return F.interpolate(coarse, size=logits.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class ClassificationHead(nn.Module):

@@ -14,6 +14,8 @@ class DenseOutput(NamedTuple):
     magnitude: Tensor  #: (B, 1, H, W) in [0, 1], |real - fake| to expect of a fake pixel
     evidence: Tensor  #: (B, C, h, w), features that the decision pools; h = ceil(H / stride)
     confidence: Tensor  #: (B, 1, h, w), logit of the weight of each place in that pooling
+    #: (B, 1, H, W), what the texture branch alone adds to ``p_fake_logits``; in training mode only.
+    texture_logits: Tensor | None = None
 
 
 class FakeLocatorOutput(NamedTuple):

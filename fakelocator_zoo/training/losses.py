@@ -36,6 +36,7 @@ def fakelocator_losses(
     map_weight: float = 1.0,
     map_scale: float = 1.0,
     p_fake_weight: float = 1.0,
+    texture_weight: float = 0.0,
     classification_weight: float = 1.0,
 ) -> dict[str, Tensor]:
     """The weighted parts of the training loss, and their sum as ``loss``.
@@ -49,6 +50,7 @@ def fakelocator_losses(
         kind: ``l1`` or ``l2``.
         map_scale: both maps are multiplied by this inside the map loss. The true map is small (0.02 to 0.07 inside a
             fake region), so unscaled it teaches "nothing anywhere" for a long time.
+        texture_weight: of the same loss as P(fake)'s, on the texture branch alone (deep supervision).
     """
     p_logits = dense.p_fake_logits.float()
     product = p_logits.sigmoid() * dense.magnitude.float()
@@ -60,5 +62,8 @@ def fakelocator_losses(
         "p_fake": (known * p_fake).mean(dim=(1, 2, 3)).sum() / count,
         "classification": classification_weight * F.cross_entropy(logits.float(), label),
     }
+    if dense.texture_logits is not None:
+        texture = F.binary_cross_entropy_with_logits(dense.texture_logits.float(), mask, reduction="none")
+        parts["texture"] = texture_weight * (known * texture).mean(dim=(1, 2, 3)).sum() / count
     parts["loss"] = sum(parts.values())  # type: ignore[assignment]
     return parts

@@ -55,7 +55,7 @@ class FakeLocatorModule(lightning.LightningModule):
         """One optimiser step."""
         torch.manual_seed((self.task.recipe.seed + 1) * 1_000_003 + self.global_step + self.global_rank * 999_999_937)
         start = time.perf_counter()
-        batch = self.task.make_batch(items)
+        batch = self.task.make_batch(items, self._strength())
         making = time.perf_counter() - start
         losses = self.task.losses(batch)
         logged = {f"train/{name}": value.detach() for name, value in losses.items()}
@@ -63,6 +63,10 @@ class FakeLocatorModule(lightning.LightningModule):
         self.log("train/making_seconds", making, on_epoch=True, on_step=False)
         self.log("loss", losses["loss"].detach(), prog_bar=True, logger=False)
         return losses["loss"]
+
+    def _strength(self) -> float:
+        ramp = self.task.recipe.ramp * self.task.recipe.optimisation.steps
+        return 1.0 if ramp == 0 else min(1.0, self.global_step / ramp)
 
     def configure_optimizers(self) -> Any:
         """AdamW with linear warm-up over a tenth of the steps, then a cosine to zero."""

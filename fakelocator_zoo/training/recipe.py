@@ -106,6 +106,7 @@ class LossRecipe(_Section):
     map_weight: float = Field(default=1.0, ge=0)
     map_scale: float = Field(default=10.0, gt=0)
     p_fake_weight: float = Field(default=1.0, ge=0)
+    texture_weight: float = Field(default=1.0, ge=0)
     classification_weight: float = Field(default=0.5, ge=0)
 
 
@@ -136,6 +137,8 @@ class Recipe(_Section):
     optimisation: OptimisationRecipe = OptimisationRecipe()
     partial_augmentation: float = Field(default=1.0, ge=0, le=1)  #: strength of the change of real images
     degradation: float = Field(default=0.3, ge=0, le=1)  #: share of real and fake images degraded alike
+    #: Share of the steps over which augmentation and degradation grow from none: clean texture is learned first.
+    ramp: float = Field(default=0.5, ge=0, le=1)
     seed: int = Field(default=0, ge=0)
     card: dict[str, Any] = {}  #: license, data and description for the model card
 

@@ -48,10 +48,13 @@ class FakeLocatorTask(nn.Module):
         self.degradation = SharedDegradation(recipe.degradation)
 
     @torch.no_grad()
-    def make_batch(self, items: TrainingItems) -> TrainingBatch:
+    def make_batch(self, items: TrainingItems, strength: float = 1.0) -> TrainingBatch:
         """Items of :class:`~fakelocator_zoo.training.crops.TrainingCrops`, collated -> a batch, reals first.
 
         In eval mode no image is augmented or degraded.
+
+        Args:
+            strength: in [0, 1]; scales how many images are augmented and degraded.
         """
         order = (items.kind != Kind.REAL).long().argsort(stable=True)
         real, fake, mask, kind, attention = (each[order] for each in items)
@@ -72,8 +75,8 @@ class FakeLocatorTask(nn.Module):
         label = (kind != Kind.REAL).long()
         images = torch.where((label == 0).view(-1, 1, 1, 1), real, fake)
         if self.recipe.partial_augmentation > 0:
-            images = self.augmentation(images, label)
-        images, maps = self.degradation(images, torch.cat([truth, mask], dim=1))
+            images = self.augmentation(images, label, strength)
+        images, maps = self.degradation(images, torch.cat([truth, mask], dim=1), strength)
         known = (kind != Kind.WHOLE).float().view(-1, 1, 1, 1)
         attended = None if self.model.face_parser is None else attention
         truth, mask = maps.split(1, dim=1)
@@ -95,5 +98,6 @@ class FakeLocatorTask(nn.Module):
             map_weight=options.map_weight,
             map_scale=options.map_scale,
             p_fake_weight=options.p_fake_weight,
+            texture_weight=options.texture_weight,
             classification_weight=options.classification_weight,
         )

@@ -60,8 +60,11 @@ class PartialAugmentation(nn.Module):
         self.spliced = spliced
 
     @torch.no_grad()
-    def forward(self, images: Tensor, label: Tensor) -> Tensor:
+    def forward(self, images: Tensor, label: Tensor, share: float = 1.0) -> Tensor:
         """Images (B, 3, H, W) in [0, 1], label (B,) with 0 real and 1 fake -> images, reals augmented.
+
+        Args:
+            share: chance of each real image to be changed at all.
 
         Raises:
             ValueError: where labels do not match the images.
@@ -78,8 +81,9 @@ class PartialAugmentation(nn.Module):
         if self.regional > 0:
             whole = torch.rand(len(after), 1, 1, 1, device=after.device) >= self.regional
             after = torch.where(whole, after, self._inside_regions(before, after, 1.0))
+        chosen = torch.rand(len(after), 1, 1, 1, device=after.device) < share
         images = images.clone()
-        images[real] = _eight_bits(after)
+        images[real] = torch.where(chosen, _eight_bits(after), images[real])
         return images
 
     @staticmethod
@@ -113,17 +117,22 @@ class SharedDegradation(nn.Module):
         )
 
     @torch.no_grad()
-    def forward(self, images: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, H, W) in [0, 1] and what is true of their pixels, (B, M, H, W), both h x w afterwards."""
-        if not self.training or self.share == 0:
+    def forward(self, images: Tensor, maps: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) in [0, 1] and what is true of their pixels, (B, M, H, W), both h x w afterwards.
+
+        Args:
+            strength: the share is multiplied by it.
+        """
+        share = strength * self.share
+        if not self.training or share == 0:
             return images, maps
-        if float(torch.rand(())) < 0.4 * self.share:
+        if float(torch.rand(())) < 0.4 * share:
             factor = 0.5 + 0.45 * float(torch.rand(()))
             size = [max(16, 2 * round(side * factor / 2)) for side in images.shape[-2:]]  # even, as crops are
             mode = "bilinear" if float(torch.rand(())) < 0.5 else "bicubic"
             images = _eight_bits(F.interpolate(images, size, mode=mode, antialias=True))
             maps = F.interpolate(maps, size, mode="area")
-        chosen = torch.rand(len(images), device=images.device) < self.share
+        chosen = torch.rand(len(images), device=images.device) < share
         if bool(chosen.any()):
             images = images.clone()
             images[chosen] = _eight_bits(self.degrade(images[chosen]))

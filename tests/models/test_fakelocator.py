@@ -105,6 +105,19 @@ def test_the_map_is_probability_times_magnitude(tiny_model):
 
 
 @torch.no_grad()
+def test_in_training_the_texture_branch_speaks_for_itself():
+    model, images = tiny().train(), torch.rand(2, 3, 44, 56)
+    alone = model.dense(images).texture_logits
+    assert alone.shape == (2, 1, 44, 56)
+    changed = tiny().train()
+    changed.load_state_dict(model.state_dict())
+    for parameter in changed.decoder.parameters():
+        parameter.zero_()
+    torch.testing.assert_close(changed.dense(images).texture_logits, alone)
+    assert tiny(texture_channels=None).train().dense(images).texture_logits is None
+
+
+@torch.no_grad()
 def test_temperature_divides_the_logits():
     cold, images = tiny(), torch.rand(1, 3, 48, 48)
     warm = FakeLocator(**{**cold.config, "temperature": 2.0}).eval()
@@ -120,9 +133,12 @@ def test_stitched_maps_give_the_decision_of_the_whole(tiny_model):
     left, right = tiny_model.dense(images[..., :384]), tiny_model.dense(images[..., 128:])
     stitched = []
     for name, one, other in zip(DenseOutput._fields, left, right, strict=True):
+        if name == "texture_logits":
+            assert one is other is None, "a model in eval mode has no need of them"
+            continue
         scale = 1 if name in ("p_fake_logits", "magnitude") else stride
         stitched.append(torch.cat([one[..., : 256 // scale], other[..., 128 // scale :]], dim=-1))
-    for one, other in zip(stitched, whole, strict=True):
+    for one, other in zip(stitched, whole[:-1], strict=True):
         torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-2)
     torch.testing.assert_close(
         tiny_model.decide(DenseOutput(*stitched)), tiny_model(images).logits, atol=1e-3, rtol=1e-2

@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from fakelocator_zoo.models import heads
 from fakelocator_zoo.training.recipe import parse_recipe
 from fakelocator_zoo.training.run import train
 
@@ -29,7 +28,6 @@ RECIPE = {
 if __name__ == "__main__":
     data, out, devices = sys.argv[1:]
     torch.set_num_threads(1)
-    heads.DECODER_DROPOUT = 0.0
     # Batch normalisation is in eval mode from its construction on, whatever is asked for.
     _BatchNorm.training = property(lambda norm: False, lambda norm, mode: None)  # type: ignore[assignment]
     strategy = "auto" if devices == "1" else "ddp"

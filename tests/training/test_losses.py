@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -40,6 +42,14 @@ def test_the_product_is_compared_with_the_true_map():
 def test_the_parts_add_up():
     parts = losses(example(0.3, 0.2), 0.1, 1.0, p_fake_weight=2.0)
     torch.testing.assert_close(parts["loss"], parts["map"] + parts["p_fake"] + parts["classification"])
+
+
+def test_the_texture_branch_is_supervised_by_itself():
+    plain = losses(example(0.3, 0.2), 0.1, 1.0)
+    branch = example(0.3, 0.2)._replace(texture_logits=torch.logit(torch.full((2, 1, 8, 8), 0.8)))
+    parts = losses(branch, 0.1, 1.0, texture_weight=2.0)
+    assert parts["texture"] == pytest.approx(-2 * math.log(0.8), rel=1e-4)
+    torch.testing.assert_close(parts["loss"], plain["loss"] + parts["texture"])
 
 
 def test_images_made_as_a_whole_teach_the_decision_alone():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from kornia import augmentation as K
 
 from fakelocator_zoo.transforms.augmentation import PartialAugmentation, SharedDegradation, real_augmentation
 
@@ -79,6 +80,16 @@ def test_regions_may_show_another_real_image_but_never_a_fake(images):
     assert out[:4].max() <= levels[3].max() + 1 / 255
 
 
+def test_a_share_of_the_real_images_is_augmented(images):
+    torch.manual_seed(0)
+    augment = PartialAugmentation(K.RandomInvert(p=1.0), regional=0.0, spliced=0.0).train()
+    many = images.repeat(25, 1, 1, 1)
+    label = torch.zeros(len(many), dtype=torch.long)
+    changed = (augment(many, label, 0.25) != many).flatten(1).any(dim=1).float().mean()
+    assert 0.15 < changed < 0.35
+    assert torch.equal(augment(many, label, 0.0), many)
+
+
 def test_bad_arguments(images):
     with pytest.raises(ValueError, match=r"label must be \(8,\)"):
         PartialAugmentation().train()(images, torch.zeros(3, dtype=torch.long))
@@ -105,6 +116,7 @@ def test_shared_degradation_changes_any_image_and_keeps_maps_beside_it():
 
 def test_without_share_or_in_eval_mode_nothing_is_degraded():
     images, maps = torch.rand(2, 3, 32, 32), torch.rand(2, 1, 32, 32)
+    assert SharedDegradation(1.0).train()(images, maps, 0.0)[0] is images
     for degrade in (SharedDegradation(0.0).train(), SharedDegradation(1.0).eval()):
         same, beside = degrade(images, maps)
         assert same is images and beside is maps
