@@ -31,6 +31,8 @@ from fakelocator_zoo.training.module import Clock, FakeLocatorModule, SampleShee
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
 from fakelocator_zoo.training.validation import (
+    QUALITY,
+    Scores,
     ValidationImage,
     calibrate,
     dataset_images,
@@ -165,17 +167,31 @@ def train(
     model.cpu().eval()
     fitted = calibrate(model, images, photos, recipe.validation.false_alarms)
     report(f"temperature {fitted['temperature']:.3f}, threshold {fitted['threshold']:.3f}")
+    metrics = {}
     if images:
         scores = validate(model, images)
+        metrics = _card_metrics(scores)
         figures = {"score": total_score(scores), **{group: each._asdict() for group, each in scores.items()}}
         write_whole(out / "validation.json", json.dumps(figures, indent=2).encode())
     temporary = out / "model.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
     text = yaml.safe_dump(recipe.model_dump(exclude_defaults=True), sort_keys=False, width=100)
-    model.save_pretrained(temporary, **{"name": out.name, "dtype": torch.float16, "recipe": text, **recipe.card})
+    card = {"name": out.name, "dtype": torch.float16, "recipe": text, "metrics": metrics, **recipe.card}
+    model.save_pretrained(temporary, **card)
     temporary.replace(model_folder)
     report(f"trained model in {model_folder}")
     return model_folder
+
+
+def _card_metrics(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:
+    """What the model card says about each validation generator, as it is and after compression."""
+    names = {"pixel_auc": "pixel AUC", "image_auc": "image AUC", "coss": "COSS", "level": "map level"}
+    return {
+        f"validation: {group.replace('@jpeg', f', JPEG {QUALITY}')}": {
+            names[key]: round(value, 3) for key, value in each._asdict().items() if not np.isnan(value)
+        }
+        for group, each in scores.items()
+    }
 
 
 def _say_nothing(sentence: str) -> None:

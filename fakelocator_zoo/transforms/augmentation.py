@@ -71,7 +71,7 @@ class PartialAugmentation(nn.Module):
         """
         if label.shape != images.shape[:1]:
             raise ValueError(f"label must be ({images.shape[0]},), got {tuple(label.shape)}")
-        real = label == 0
+        real = (label == 0) & (torch.rand(len(label), device=label.device) < share)
         if not self.training or not bool(real.any()):
             return images
         before = images[real]
@@ -81,9 +81,8 @@ class PartialAugmentation(nn.Module):
         if self.regional > 0:
             whole = torch.rand(len(after), 1, 1, 1, device=after.device) >= self.regional
             after = torch.where(whole, after, self._inside_regions(before, after, 1.0))
-        chosen = torch.rand(len(after), 1, 1, 1, device=after.device) < share
         images = images.clone()
-        images[real] = torch.where(chosen, _eight_bits(after), images[real])
+        images[real] = _eight_bits(after)
         return images
 
     @staticmethod

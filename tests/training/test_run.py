@@ -53,6 +53,8 @@ def test_a_run_ends_in_a_model_folder(data):
     scores = json.loads((data / "run/validation.json").read_text())
     assert {"score", "vae", "vae@jpeg"} == set(scores)
     assert list((data / "run/samples").glob("*.png"))
+    card = (folder / "README.md").read_text()
+    assert f"{scores['vae@jpeg']['image_auc']:.3f}" in card and "vae, JPEG 75" in card
 
 
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(data, monkeypatch):
