@@ -102,7 +102,9 @@ def train(
     lightning.seed_everything(recipe.seed, verbose=False)
     on_gpu = device != "cpu" and torch.cuda.is_available()
     torch.manual_seed(recipe.seed)
-    model = FakeLocator(**{"encoder_weights": None, **recipe.model}).to(memory_format=torch.channels_last)
+    model = FakeLocator(**{"encoder_weights": None, **recipe.model})
+    if on_gpu:  # On the CPU it gains nothing, and the backward pass of MobileOne's convolutions crashes (torch 2.14).
+        model = model.to(memory_format=torch.channels_last)
     crops, images, photos = _data(recipe, data, _attend(model), report)
     generators = []
     if crops.photos and recipe.fakes.bank_share > 0:

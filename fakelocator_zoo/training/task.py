@@ -85,8 +85,7 @@ class FakeLocatorTask(nn.Module):
     def losses(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """The parts of the loss and their sum ``loss``."""
         options = self.recipe.loss
-        images = batch.images.contiguous(memory_format=torch.channels_last)
-        dense = self.model.dense(images, batch.attention)
+        dense = self.model.dense(batch.images, batch.attention)
         return fakelocator_losses(
             dense,
             self.model.decide(dense),
