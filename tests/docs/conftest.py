@@ -1,0 +1,74 @@
+"""The files that the pages speak of: a portrait and its repainted version, suspects, pairs, a video, a data set."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fakelocator_zoo import Generator
+from fakelocator_zoo.inference.demo import demo_photo, repaint
+from tests.data.trees import video_name, write_splits, write_video
+
+
+def save(path: Path, image: np.ndarray, **options: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path, **options)
+
+
+@pytest.fixture(scope="session")
+def example_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("examples")
+    photo = demo_photo()
+    fake, _ = repaint(photo, "face", Generator.from_pretrained("generator_demo.open").eval())
+    head = np.s_[32:256, 128:320]
+    save(root / "photo.jpg", fake, quality=98)
+    save(root / "holiday/portrait.jpg", photo, quality=95)
+    for name, image in (("real", photo), ("before", photo), ("fake", fake), ("after", fake)):
+        save(root / f"{name}.png", image[head])
+    for number, name in enumerate("abcd"):
+        save(root / f"{name}.png", photo[64 : 160 + number, 160:256])
+
+    from skimage import data
+
+    scene = data.coffee()
+    generator = Generator.from_pretrained("generator_demo.open").eval()
+    painted = _whole(generator, scene)
+    for number in range(24):
+        top, left = 60 * (number % 5), 90 * (number // 5)
+        crop = (painted if number % 2 else scene)[top : top + 96, left : left + 96]
+        save(root / f"suspects/{number:03d}.png", crop)
+        save(root / f"more/{number:03d}.png", crop)
+        for gan in ("my_gan", "other_gan") if number < 6 else ():
+            for side, image in (("real", scene), ("fake", painted)):
+                save(root / f"DATA/{gan}/{side}/{number}.png", image[top : top + 80, left : left + 72])
+    shutil.copytree(root / "DATA/other_gan", root / "pairs")
+
+    write_video(root / "clip.mp4", [fake[head]] * 2)
+    moving = [photo[64 + step : 128 + step, 160:224] for step in range(4)]
+    for source, name in (("youtube", "000"), ("youtube", "003"), ("FaceSwap", "000_003"), ("FaceSwap", "003_000")):
+        write_video(root / "FaceForensics++" / video_name(source, name), moving)
+    write_splits(root / "FaceForensics++", train=[["000", "003"]])
+    (root / "recipe.yaml").write_text("data: {pairs: {my_gan: {real: my_gan/real, fake: my_gan/fake}}}\n")
+    return root
+
+
+@pytest.fixture
+def example_folder(example_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the files, as the working directory."""
+    folder = tmp_path / "work"
+    shutil.copytree(example_files, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _whole(generator: Any, image: np.ndarray) -> np.ndarray:
+    import torch
+
+    with torch.inference_mode():
+        made = generator(torch.from_numpy(image).permute(2, 0, 1)[None] / 255)[0]
+    return (made.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
