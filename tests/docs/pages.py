@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -18,8 +18,10 @@ from fakelocator_zoo import cli
 ROOT = Path(__file__).parents[2]
 #: Commands that serve, train for hours or need a cluster: their arguments are checked alone.
 NOT_RUN = {"serve", "train", "bank"}
+#: Where the documentation says that the page is served.
+SERVED = "http://127.0.0.1:7860"
 #: Programs of others; nothing is checked.
-OTHERS = {"cd", "docker", "git", "pytest", "ray", "ruff", "lint-imports", "mypy"}
+OTHERS = {".", "cd", "docker", "git", "lint-imports", "mkdocs", "mypy", "pytest", "ray", "ruff"}
 #: Programs that start others: what follows is checked.
 STARTERS = {"torchrun", "srun"}
 
@@ -48,20 +50,24 @@ def blocks(page: Path) -> Iterator[Block]:
             lines.append(line)
 
 
-def run_page(page: Path, folder: Path, not_run: set[str], names: dict[str, Any] | None = None) -> None:
+def run_page(
+    page: Path, folder: Path, not_run: set[str], names: dict[str, Any] | None = None, address: str | None = None
+) -> None:
     """Run every block of a page in ``folder``, which is the working directory.
 
     Args:
         not_run: commands of ``fakelocator`` whose arguments are only checked.
         names: what Python blocks find defined.
+        address: where the page is served to which Python blocks speak.
     """
     namespace: dict[str, Any] = {"__name__": "page", **(names or {})}
     for block in blocks(page):
         if block.title:
             (folder / block.title).write_text(block.text)
         if block.language == "python":
+            text = block.text.replace(SERVED, address or SERVED)
             # As many lines before it as in the page, so that a traceback names the page's line.
-            code = compile("\n" * (block.line - 1) + block.text, str(page), "exec")
+            code = compile("\n" * (block.line - 1) + text, str(page), "exec")
             exec(code, namespace)
         elif block.language in ("sh", "bash"):
             for command in commands(block.text):
@@ -97,8 +103,8 @@ def run_command(words: list[str], not_run: set[str]) -> None:
             assert done.exit_code in ((0, 3) if arguments[0] == "adapt" else (0,)), f"{words}: {done.output}"
     elif words[:3] == ["python", "-m", "benchmarks"]:
         check_benchmark(words[3:])
-    elif words[:3] == ["python", "-m", "build"]:
-        pytest.importorskip("build")
+    elif words[:2] == ["python", "-m"]:
+        assert find_spec(words[2]), f"there is no module {words[2]}"
     elif program == "pip":
         for extra in re.findall(r"\[([\w,]+)\]", " ".join(arguments)):
             assert set(extra.split(",")) <= extras(), words

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.pages import NOT_RUN, ROOT, blocks, run_page
+from tests.docs.pages import NOT_RUN, ROOT, SERVED, blocks, run_page
 
 #: tests/docs/test_stranger.py runs it whole.
 WALK = "backbones.md"
@@ -41,33 +41,31 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def page_server(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The page at its port, where a page of the documentation asks for it."""
-    text = "".join(block.text for block in blocks(request.getfixturevalue("page")) if block.language == "python")
-    if "http://127.0.0.1:7860" not in text:
-        yield
+def address(page: Path) -> Iterator[str | None]:
+    """Of the page, which is served where Python blocks of the documentation speak to it."""
+    if not any(SERVED in block.text for block in blocks(page) if block.language == "python"):
+        yield None
         return
     pytest.importorskip("gradio")
     from fakelocator_zoo.app.handlers import Models
     from fakelocator_zoo.app.page import served
     from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 
-    with served(Models({DEFAULT_MODEL: DEFAULT_MODEL}), DEFAULT_MODEL, "127.0.0.1", 7860):
-        yield
+    with served(Models({DEFAULT_MODEL: DEFAULT_MODEL}), DEFAULT_MODEL, "127.0.0.1", None) as (_, address):
+        yield address
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, id=page.stem) for page in PAGES if page.name != WALK], scope="function"
-)
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES if page.name != WALK])
 @pytest.mark.filterwarnings("ignore:the samples do not fall into two clusters")
-def test_the_code_of_a_page_runs(page: Path, example_folder: Path, page_server: None) -> None:
+def test_the_code_of_a_page_runs(page: Path, example_folder: Path, address: str | None) -> None:
     import torch
 
     import fakelocator_zoo as fz
 
-    names = {"fz": fz, "images": torch.rand(1, 3, 96, 80)} if page.parent == ROOT else {}
-    not_run = {*NOT_RUN, "export"} if page.parent == ROOT else NOT_RUN
-    run_page(page, example_folder, not_run, names)
+    names, not_run = {}, NOT_RUN
+    if page.parent == ROOT:  # the README shows lines, not programs
+        names, not_run = {"fz": fz, "images": torch.rand(1, 3, 96, 80)}, {*NOT_RUN, "export"}
+    run_page(page, example_folder, not_run, names, address)
 
 
 def test_a_page_with_an_unknown_option_fails(tmp_path: Path) -> None:

@@ -24,9 +24,11 @@ def test_the_walk_from_an_encoder_to_a_published_model(example_folder: Path) -> 
     assert "Pairs in `other_gan`" in card  # the table of `evaluate --card`
     evaluation = json.loads(Path("runs/evaluation/evaluation.json").read_text())
     assert {"constant"} < {each["predictor"] for each in evaluation["predictors"]}
-    by_torch, by_onnx = (
-        [json.loads(line) for line in Path(f"runs/{out}/results.jsonl").read_text().splitlines()]
-        for out in ("maps", "maps_onnx")
-    )
-    for one, other in zip(by_torch, by_onnx, strict=True):
-        assert one["fake_probability"] == pytest.approx(other["fake_probability"], abs=1e-3)
+    by_torch, by_onnx = (probabilities(Path(f"runs/{out}/results.jsonl")) for out in ("maps", "maps_onnx"))
+    assert len(by_torch) == 6
+    assert by_onnx == pytest.approx(by_torch, abs=1e-3)
+
+
+def probabilities(results: Path) -> dict[str, float]:
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    return {row["path"]: row["fake_probability"] for row in rows}
