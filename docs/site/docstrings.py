@@ -11,11 +11,7 @@ _ROLE = re.compile(r":(?:class|func|meth|mod|data|attr|exc):`(~?)([\w.]+)`")
 
 
 def as_code(docstring: str) -> str:
-    """Roles as plain code, with ``~`` the last name alone.
-
-    >>> as_code("See :class:`~fakelocator_zoo.FakeLocator`.")
-    'See `FakeLocator`.'
-    """
+    """Roles as plain code, with ``~`` the last name alone."""
     return _ROLE.sub(lambda found: f"`{found[2].rsplit('.', 1)[-1] if found[1] else found[2].lstrip('.')}`", docstring)
 
 

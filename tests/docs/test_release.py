@@ -37,14 +37,14 @@ def test_the_wheel_holds_package_and_models_and_nothing_else(wheel: Path) -> Non
     assert wheel.stat().st_size < LARGEST
 
 
-def test_the_sdist_builds_and_tests_itself(tmp_path: Path) -> None:
+def test_the_sdist_holds_what_its_tests_read(tmp_path: Path) -> None:
     sdist = pytest.importorskip("hatchling.builders.sdist")
     built = Path(next(sdist.SdistBuilder(str(ROOT)).build(directory=str(tmp_path))))
     with tarfile.open(built) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
     needed = ("pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "CITATION.cff", "tests/conftest.py")
     assert set(needed) <= names
-    assert {"benchmarks/__main__.py", "docs/index.md", "mkdocs.yml"} <= names  # which tests read
+    assert {"benchmarks/__main__.py", "docs/index.md", "mkdocs.yml"} <= names
     assert not [name for name in names if name.startswith(("runs/", ".git/"))]
     assert built.stat().st_size < LARGEST
 
@@ -75,4 +75,4 @@ def test_one_version_everywhere() -> None:
 def test_every_page_is_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for page in (ROOT / "docs").glob("*.md"):
-        assert f": {page.name}\n" in text
+        assert f": {page.name}\n" in text, f"add {page.name} to the nav of mkdocs.yml"
