@@ -12,6 +12,7 @@ from pictures import pictures
 
 ROOT = Path(__file__).parents[2]
 _COPIED = {".png", ".jpg", ".svg", ".json", ".csv"}
+_KINDS = {"face_parser": "finds 19 face parts", "generator_demo": "repaints the portrait of `fakelocator demo`"}
 #: What a browser loads by itself.
 _LOADS = re.compile(
     r"""<(?:script|img|iframe|source)[^>]+src=["'](?:https?:)?//|<link[^>]+rel=["'](?:stylesheet|preconnect)["'][^>]+href=["'](?:https?:)?//"""
@@ -64,6 +65,6 @@ def _models() -> str:
         folder = bundled_root() / name
         card, weights = read_card_header(folder), folder / WEIGHTS
         count = f"{count_parameters(weights) / 1e6:.2f} M" if weights.is_file() else ""
-        about = card.get("description", "")
+        about = card.get("description") or _KINDS.get(name.partition(".")[0], "")
         lines.append(f"| [`{name}`](models/{name}/README.md) | {count} | {card.get('license', '')} | {about} |")
     return "\n".join(lines)

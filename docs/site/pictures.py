@@ -18,7 +18,7 @@ from fakelocator_zoo import FaceParser, Generator, Localizer
 from fakelocator_zoo.inference.demo import DemoResult, run_demo
 from fakelocator_zoo.inference.parse import parse_photo
 from fakelocator_zoo.inference.parse_render import parts_sheet
-from fakelocator_zoo.inference.render import explanation, heat, side_by_side
+from fakelocator_zoo.inference.render import heat, overlay, side_by_side
 from fakelocator_zoo.models.residual import neighbour_residual
 from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 
@@ -31,7 +31,7 @@ def pictures() -> dict[str, bytes]:
     made = {
         "label.png": label(demo),
         "trace.png": trace(demo),
-        "maps.png": explanation(demo.located),
+        "maps.png": maps(demo),
         "parts.png": parts_sheet(parse_photo(parser, demo.photo)),
     }
     return {name: _png(picture) for name, picture in made.items()}
@@ -47,7 +47,7 @@ def trace(demo: DemoResult) -> np.ndarray:
     """What the encoder reads: the neighbouring-pixel residual of the photo and of the fake, enlarged."""
     shown, titles = [], []
     for name, image in (("photo", demo.photo), ("repainted", demo.manipulated)):
-        detail = _cheek(demo, image)
+        detail = _detail(demo, image)
         pixels = torch.from_numpy(np.ascontiguousarray(detail)).permute(2, 0, 1)[None] / 255
         residual = neighbour_residual(pixels)[0].abs().mean(dim=0).numpy()
         shown += [_enlarged(detail), _enlarged(heat(residual))]
@@ -55,12 +55,25 @@ def trace(demo: DemoResult) -> np.ndarray:
     return side_by_side(shown, titles)
 
 
+def maps(demo: DemoResult) -> np.ndarray:
+    """What the model predicts of the repainted face."""
+    found = demo.located
+    shown = {
+        "repainted": found.image,
+        "P(fake)": heat(found.p_fake, 1.0),
+        "magnitude": heat(found.magnitude),
+        "fakeness map": heat(found.fakeness_map),
+        "overlay": overlay(found.image, found.fakeness_map),
+    }
+    return side_by_side([_face(demo, each) for each in shown.values()], list(shown), height=300)
+
+
 def _face(demo: DemoResult, image: np.ndarray) -> np.ndarray:
     left, top, right, bottom = demo.face
     return image[top:bottom, left:right]
 
 
-def _cheek(demo: DemoResult, image: np.ndarray, side: int = 48) -> np.ndarray:
+def _detail(demo: DemoResult, image: np.ndarray, side: int = 48) -> np.ndarray:
     left, top, right, bottom = demo.face
     x, y = (left + right) // 2 // 2 * 2, (top + bottom) // 2 // 2 * 2
     return image[y - side // 2 : y + side // 2, x - side // 2 : x + side // 2]

@@ -38,7 +38,7 @@ def test_a_page_that_loads_from_another_host_is_refused(hooks: dict[str, Any], l
 
 def test_a_page_may_link_to_another_host(hooks: dict[str, Any]) -> None:
     page = SimpleNamespace(file=SimpleNamespace(src_uri="page.md"))
-    html = '<a href="https://arxiv.org/abs/2001.09598">paper</a><img src="pictures/maps.png"><link rel="icon" href="a.png">'
+    html = '<a href="https://arxiv.org/abs/2001.09598">paper</a><img src="maps.png"><link rel="icon" href="a.png">'
     assert hooks["on_post_page"](html, page=page, config=None) == html
 
 
@@ -57,4 +57,20 @@ def test_the_table_has_every_model_of_the_package(hooks: dict[str, Any]) -> None
     ],
 )
 def test_names_in_docstrings_are_shown_as_code(docstring: str, shown: str) -> None:
-    assert runpy.run_path(str(ROOT / "docs/site/docstrings.py"))["as_code"](docstring) == shown
+    assert docstrings()["as_code"](docstring) == shown
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "shown"),
+    [
+        ("a: int\nb: int = 1  #: (B,), how many\n", 1, "(B,), how many"),
+        ("#: One sentence\n#: in two lines.\nb: int\n", 2, "One sentence in two lines."),
+        ("# not for readers\nb: int\n", 1, ""),
+    ],
+)
+def test_comments_of_attributes_are_shown(source: str, line: int, shown: str) -> None:
+    assert docstrings()["comment"](source.splitlines(), line, line) == shown
+
+
+def docstrings() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "docs/site/docstrings.py"))
