@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fakelocator_zoo import Generator
+from fakelocator_zoo import FakeLocator, Generator
 from fakelocator_zoo.inference.demo import demo_photo, repaint
 from tests.data.trees import video_name, write_splits, write_video
 
@@ -59,6 +59,7 @@ def write_examples(root: Path) -> None:
     for source, name in (("youtube", "000"), ("youtube", "003"), ("FaceSwap", "000_003"), ("FaceSwap", "003_000")):
         write_video(root / "FaceForensics++" / video_name(source, name), moving)
     write_splits(root / "FaceForensics++", train=[["000", "003"]])
+    FakeLocator("tu-test_resnet", decoder_channels=(16, 8, 8), texture_channels=4).save_pretrained(root / "my_model")
     (root / "recipe.yaml").write_text("data: {pairs: {my_gan: {real: my_gan/real, fake: my_gan/fake}}}\n")
 
 
