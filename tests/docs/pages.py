@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 import typer
 from typer.testing import CliRunner
 
@@ -117,11 +116,11 @@ def stands_for_another(argument: str) -> bool:
     return argument == "--help" or (re.fullmatch("[A-Z][A-Z_]+", argument) is not None and not Path(argument).exists())
 
 
-def check_arguments(command: click.Command, arguments: list[str]) -> None:
-    """Raise click's error for a command, an option or a value that does not exist."""
+def check_arguments(command: Any, arguments: list[str]) -> None:
+    """Raise the error of the command line for a command, an option or a value that does not exist."""
     if arguments == ["--help"]:
         return
-    while isinstance(command, click.Group):
+    while hasattr(command, "commands"):  # a group; typer brings its own click
         name, *arguments = arguments
         assert name in command.commands, f"there is no command {name}"
         command = command.commands[name]
