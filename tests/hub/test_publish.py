@@ -20,6 +20,7 @@ class Hub(BaseHTTPRequestHandler):
     """Repositories that can be made, committed to and read; "org/refused" takes no files."""
 
     files: dict[str, bytes] = {}  # noqa: RUF012
+    branches: list[str] = []  # noqa: RUF012
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
@@ -54,6 +55,7 @@ class Hub(BaseHTTPRequestHandler):
             modes = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]
             return self.answer(json.dumps({"files": modes}).encode())
         if "/commit/" in self.path:
+            self.branches.append(self.path.rsplit("/", 1)[1])
             for line in body.decode().splitlines():
                 operation = json.loads(line)
                 if operation["key"] == "file":
@@ -78,7 +80,7 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub():
-    Hub.files = {}
+    Hub.files, Hub.branches = {}, []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -93,6 +95,7 @@ generator = Generator(width=4)
 print(generator.push_to_hub("org/name", license="mit", token="hf_t"))
 again = Generator.from_pretrained("org/name@main", token="hf_t")
 assert all(torch.equal(v, again.state_dict()[k]) for k, v in generator.state_dict().items())
+generator.push_to_hub("org/name", branch="next", license="mit", metrics={"made": {"L1": 0.5}}, token="hf_t")
 try:
     generator.push_to_hub("org/refused", token="hf_t")
 except PermissionError as error:
@@ -110,4 +113,6 @@ def test_what_is_pushed_can_be_loaded(hub, tmp_path):
     assert url.endswith(f"/org/name/commit/{COMMIT}")
     assert refusal.startswith("org/refused was not uploaded: this token may not do that")
     assert sorted(Hub.files) == ["README.md", "config.json", "model.safetensors"]
+    assert Hub.branches == ["main", "next"]
     assert b"license: mit" in Hub.files["README.md"]
+    assert b"| made | 0.500 |" in Hub.files["README.md"]
