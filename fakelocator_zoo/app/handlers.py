@@ -26,6 +26,7 @@ from fakelocator_zoo.app.report import (
     words_of,
 )
 from fakelocator_zoo.images import ImageError, check_same_size, read_image, write_image, write_map
+from fakelocator_zoo.inference.provenance import read_credentials
 from fakelocator_zoo.inference.render import heat, render
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def locate(photo: str | Path | None, localizer: Localizer, model_name: str, fold
         ImageError: where the photo cannot be read or is over a limit.
     """
     result = localizer(read_photo(photo))
-    report = {"photo": Path(str(photo)).name, "model": model_name, **report_of(result)}
+    credentials = read_credentials(str(photo))
+    report = {"photo": Path(str(photo)).name, "model": model_name, **report_of(result, credentials)}
     with _new_folder(folder) as out:
         write_map(out / "map.png", result.fakeness_map)
         write_image(out / "overlay.png", render(result))
@@ -126,7 +128,7 @@ def locate(photo: str | Path | None, localizer: Localizer, model_name: str, fold
         report,
         [str(out / name) for name in ("map.png", "overlay.png", "report.json")],
         layered(result),
-        words_of(result),
+        words_of(result, credentials),
         [(shrink(picture), caption) for caption, picture in maps.items()],
     )
 
