@@ -19,7 +19,7 @@ HANG_SECONDS = 10.0
 _START_SECONDS = 300.0  # importing torch on a busy machine
 TEXT = (
     "Small sound files of each kind, each damaged by one to four changes of its bytes or, for configurations, recipes "
-    "and the header of weights, of its values; read by a process of its own. *Read* and *refused* (in one sentence) are "
+    "and the header of weights, of its values; read by a process of its own. *Read* and *refused* (one sentence) are "
     f"right; a crash is any other exception or the end of the process, a hang more than {HANG_SECONDS:g} s. Memory is "
     "the peak of the process, libraries included. The same numbers are the same files: "
     "`benchmarks.harness.readers.read_damaged(KIND, NUMBER)` repeats one."
