@@ -29,8 +29,8 @@ CLIENTS, SECONDS, ALONE_SECONDS = 32, 60.0, 20.0
 QUICK_CLIENTS, QUICK_SECONDS = 3, 2.0
 _START_SECONDS = 600.0
 TEXT = (
-    "`fakelocator serve` in a process of its own, and clients that upload the portrait of `fakelocator demo` and locate "
-    f"in it, again and again. Calls take turns, and {MAX_WAITING} may wait; the next is told that the page is busy. "
+    "`fakelocator serve` in a process of its own, and clients that locate in the portrait of `fakelocator demo`, "
+    f"again and again. Calls take turns, and {MAX_WAITING} may wait; the next is told that the page is busy. "
     "*Allowed* is 1.3 times the median latency of one client times the length of the queue. Memory is that of the "
     "server after the one client and at its highest under load."
 )

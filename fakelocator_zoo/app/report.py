@@ -58,6 +58,22 @@ def words_of(result: Localization, credentials: ContentCredentials | None = None
     return "\n\n".join(lines)
 
 
+def video_words(report: Report) -> str:
+    """What the report on a video says, in Markdown: its verdict, then each face's."""
+    lines = [f"### **{report['verdict']}**, P(fake) {report['fake_probability']:.2f}", _VERDICTS[report["verdict"]]]
+    lines.append(f"{report['frames']} frames were scored, one of {report['every']}.")
+    if report["reason"]:
+        lines.append(f"{report['reason'].capitalize()}.")
+    if "damage" in report:
+        lines.append("The video is damaged; the report says where.")
+    lines += [
+        f"Face {face['face']}, {face['first']:.1f} to {face['last']:.1f} s, {face['frames']} frames: "
+        f"**{face['verdict']}**, P(fake) {face['fake_probability']:.2f}"
+        for face in report["faces"]
+    ]
+    return "\n\n".join(lines)
+
+
 def escaped(text: str) -> str:
     """Text as Markdown that shows it: a signer's name comes from the file."""
     return re.sub(r"([\\`*_{}\[\]<>#|!&:@])", lambda found: f"&#{ord(found[0])};", text)
