@@ -164,8 +164,10 @@ def locate_video(video: str | Path | None, localizer: Localizer, model_name: str
             raise without_folder(row, path)
         (out / RESULTS).unlink()
         files = [row.pop(name) for name in ("video", "csv", "timeline")]
-        row = {key: value.replace(str(path), path.name) if key == "damage" else value for key, value in row.items()}
-        report = {**row, "path": path.name, "model": model_name}
+        # A key `path` would be a file to Gradio's client.
+        report = {"video": Path(row.pop("path")).name, "model": model_name, **row}
+        if "damage" in report:
+            report["damage"] = report["damage"].replace(str(path), path.name)
         return LocatedVideo(report, files, files[0], read_image(files[2]), video_words(report))
 
 

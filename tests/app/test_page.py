@@ -92,7 +92,7 @@ def test_the_named_endpoints_answer(address: str, photos: list[Path]) -> None:
     if video:
         clip = write_clip(photos[0].with_name("clip.mp4"), [noise(48, 64, seed) for seed in range(3)])
         report, downloads, *_ = client.predict(video=handle_file(clip), model="tiny", api_name="/locate_video")
-        assert (report["path"], report["frames"]) == ("clip.mp4", 3)
+        assert (report["video"], report["frames"]) == ("clip.mp4", 3)
         assert [Path(path).name for path in downloads] == ["clip_overlay.mp4", "clip_frames.csv", "clip_timeline.png"]
 
     broken = photos[0].with_name("broken.png")
