@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fakelocator_zoo.app.limits import MAX_PHOTOS, check_photo, read_photo
+from fakelocator_zoo.app.limits import MAX_PHOTOS, check_photo, check_video, read_photo, without_folder
 from fakelocator_zoo.app.picture import layered, shrink
 from fakelocator_zoo.app.report import (
     Report,
@@ -23,10 +23,13 @@ from fakelocator_zoo.app.report import (
     as_csv,
     report_of,
     verdict_of,
+    video_words,
     words_of,
 )
 from fakelocator_zoo.images import ImageError, check_same_size, read_image, write_image, write_map
+from fakelocator_zoo.inference.provenance import read_credentials
 from fakelocator_zoo.inference.render import heat, render
+from fakelocator_zoo.inference.result_files import RESULTS
 
 if TYPE_CHECKING:
     from fakelocator_zoo.inference.localizer import Localizer
@@ -59,13 +62,13 @@ class Models:
     def card(self, name: str) -> str:
         """The model's card as Markdown, without its header and pictures; empty where it has none."""
         from fakelocator_zoo.hub import find_bundled
-        from fakelocator_zoo.hub.files import CARD
+        from fakelocator_zoo.hub.files import CARD, own_file
 
         source = self._source(name)
         folder = Path(source) if Path(source).is_dir() else find_bundled(source)
         if folder is None or not (folder / CARD).is_file():
             return ""
-        text = (folder / CARD).read_text(encoding="utf-8")
+        text = own_file(folder, CARD).read_text(encoding="utf-8")
         return re.sub(r"\A---\n.*?\n---\n|!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])|<img[^>]*>", "", text, flags=re.DOTALL)
 
     def _source(self, name: str) -> str:
@@ -82,6 +85,16 @@ class Located(NamedTuple):
     picture: str  #: HTML
     words: str  #: Markdown
     maps: Pictures  #: those that the fakeness map was made of
+
+
+class LocatedVideo(NamedTuple):
+    """What is shown of a video."""
+
+    report: Report
+    files: list[str]  #: the overlay video, a CSV of frames and faces, and the timeline
+    video: str  #: the overlay video
+    timeline: np.ndarray  #: (H, W, 3) uint8
+    words: str  #: Markdown
 
 
 class Compared(NamedTuple):
@@ -114,7 +127,8 @@ def locate(photo: str | Path | None, localizer: Localizer, model_name: str, fold
         ImageError: where the photo cannot be read or is over a limit.
     """
     result = localizer(read_photo(photo))
-    report = {"photo": Path(str(photo)).name, "model": model_name, **report_of(result)}
+    credentials = read_credentials(str(photo))
+    report = {"photo": Path(str(photo)).name, "model": model_name, **report_of(result, credentials)}
     with _new_folder(folder) as out:
         write_map(out / "map.png", result.fakeness_map)
         write_image(out / "overlay.png", render(result))
@@ -126,9 +140,35 @@ def locate(photo: str | Path | None, localizer: Localizer, model_name: str, fold
         report,
         [str(out / name) for name in ("map.png", "overlay.png", "report.json")],
         layered(result),
-        words_of(result),
+        words_of(result, credentials),
         [(shrink(picture), caption) for caption, picture in maps.items()],
     )
+
+
+def locate_video(video: str | Path | None, localizer: Localizer, model_name: str, folder: Path) -> LocatedVideo:
+    """Locate manipulations in an uploaded video: of a long one, evenly spaced frames.
+
+    Args:
+        video, localizer, model_name, folder: as of :func:`locate`.
+
+    Raises:
+        ValueError: where the video cannot be read or is over a limit.
+        ImportError: where PyAV is missing.
+    """
+    from fakelocator_zoo.inference.video import locate_videos
+
+    path, every = check_video(video)
+    with _new_folder(folder) as out:
+        (row,) = locate_videos([path], lambda: localizer.locate_prepared, out, every=every)
+        if isinstance(row, ImageError):
+            raise without_folder(row, path)
+        (out / RESULTS).unlink()
+        files = [row.pop(name) for name in ("video", "csv", "timeline")]
+        # A key `path` would be a file to Gradio's client.
+        report = {"video": Path(row.pop("path")).name, "model": model_name, **row}
+        if "damage" in report:
+            report["damage"] = report["damage"].replace(str(path), path.name)
+        return LocatedVideo(report, files, files[0], read_image(files[2]), video_words(report))
 
 
 def compare(real: str | Path | None, fake: str | Path | None, localizer: Localizer, model_name: str) -> Compared:

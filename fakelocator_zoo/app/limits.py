@@ -15,6 +15,9 @@ from fakelocator_zoo.images.reader import open_image
 
 MAX_BYTES = 20 * 2**20  #: of an upload
 MAX_PIXELS = 24_000_000  #: of a photo
+MAX_FRAMES = 100  #: of a video that are scored, evenly spaced
+MAX_VIDEO_FRAMES = 9000  #: of a video
+MAX_FRAME_PIXELS = 9_000_000  #: of a video's frame
 MAX_PHOTOS = 100  #: that are clustered at once
 MAX_SECONDS = 120.0  #: of a call, its wait for the one before included
 MAX_WAITING = 16  #: calls that wait; the next is told that the page is busy
@@ -55,7 +58,7 @@ def check_photo(path: str | Path | None) -> Path:
         with open_image(path) as (_, image):
             pixels = image.width * image.height
     except ImageError as error:
-        raise _without_folder(error, path) from None
+        raise without_folder(error, path) from None
     if pixels > MAX_PIXELS:
         raise ImageError(
             f"{path.name} has {pixels / 1e6:.0f} megapixels, and {MAX_PIXELS // 1_000_000} are allowed here; "
@@ -75,7 +78,45 @@ def read_photo(path: str | Path | None) -> np.ndarray:
         with open_image(path) as (name, image):
             return to_rgb(image, name)
     except ImageError as error:
-        raise _without_folder(error, path) from None
+        raise without_folder(error, path) from None
+
+
+def check_video(path: str | Path | None) -> tuple[Path, int]:
+    """The path of an uploaded video that keeps the limits, and the n for which every n-th frame is scored.
+
+    Raises:
+        ImageError: where there is none, no video, or one over a limit. The sentence has no folder.
+        ImportError: where PyAV is missing.
+    """
+    from fakelocator_zoo.data.frames import is_video, opened_video, video_length
+
+    if path is None:
+        raise ImageError("no video was given; drop one first")
+    path = Path(path)
+    if not path.is_file():
+        raise ImageError(f"{path.name} is not here any more; upload it again")
+    if path.stat().st_size > MAX_BYTES:
+        raise ImageError(f"{path.name} has more than {MAX_BYTES // 2**20} megabytes; cut it to the part in question")
+    if not is_video(path):
+        raise ImageError(f"{path.name} is no video; give an MP4, MOV, MKV, WebM or AVI file")
+    try:
+        with opened_video(path) as container:
+            stream = container.streams.video[0]
+            pixels = stream.width * stream.height
+        frames = video_length(path)
+    except ValueError as error:
+        raise without_folder(error, path) from None
+    if pixels > MAX_FRAME_PIXELS or frames > MAX_VIDEO_FRAMES:
+        raise ImageError(
+            f"{path.name} has {frames} frames of {pixels / 1e6:.1f} megapixels, and {MAX_VIDEO_FRAMES} frames of "
+            f"{MAX_FRAME_PIXELS // 1_000_000} are allowed here; cut it to the part in question"
+        )
+    return path, max(1, -(-frames // MAX_FRAMES))
+
+
+def without_folder(error: ValueError, path: Path) -> ImageError:
+    """The error with the file's name in place of its path, which is no user's business."""
+    return ImageError(str(error).replace(str(path), path.name))
 
 
 class Worker:
@@ -130,7 +171,3 @@ class ContentPolicy:
             await send(message)
 
         await self.app(scope, receive, send_with_policy)
-
-
-def _without_folder(error: ImageError, path: Path) -> ImageError:
-    return ImageError(str(error).replace(str(path), path.name))

@@ -1,7 +1,8 @@
-"""The page: three tabs over the functions of `handlers`, and its server. Needs Gradio (the extra `app`)."""
+"""The page: its tabs over the functions of `handlers`, and its server. Needs Gradio (the extra `app`)."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +14,15 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from fakelocator_zoo.app import handlers
-from fakelocator_zoo.app.limits import KEEP_SECONDS, MAX_BYTES, MAX_PHOTOS, MAX_WAITING, ContentPolicy, Worker
+from fakelocator_zoo.app.limits import (
+    KEEP_SECONDS,
+    MAX_BYTES,
+    MAX_FRAMES,
+    MAX_PHOTOS,
+    MAX_WAITING,
+    ContentPolicy,
+    Worker,
+)
 from fakelocator_zoo.app.picture import INITIAL_OPACITY, OPACITY, STYLE
 
 T = TypeVar("T")
@@ -48,6 +57,9 @@ def build_page(models: handlers.Models, model: str, folder: Path) -> gr.Blocks:
     def locate(photo: str | None, model: str) -> tuple[Any, ...]:
         return _run(worker, lambda: handlers.locate(photo, models.localizer(model), model, folder))
 
+    def locate_video(video: str | None, model: str) -> tuple[Any, ...]:
+        return _run(worker, lambda: handlers.locate_video(video, models.localizer(model), model, folder))
+
     def compare(real: str | None, fake: str | None, model: str) -> tuple[Any, ...]:
         return _run(worker, lambda: handlers.compare(real, fake, models.localizer(model), model))
 
@@ -74,6 +86,9 @@ def build_page(models: handlers.Models, model: str, folder: Path) -> gr.Blocks:
             _compare_tab(chosen, compare, example)
         with gr.Tab("Adapt"):
             _adapt_tab(chosen, adapt)
+        if importlib.util.find_spec("av") is not None:  # the extra `video`
+            with gr.Tab("Video"):
+                _video_tab(chosen, locate_video)
         with gr.Accordion("What the numbers mean, and what they do not", open=False):
             gr.Markdown(_ABOUT)
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1, api_open=False)
@@ -180,6 +195,27 @@ def _adapt_tab(chosen: gr.Dropdown, adapt: Callable[..., Any]) -> None:
         )
         report = _report()
     _on_click(button, adapt, [photos, labelled, label, chosen], [report, files, scatter, words], results)
+
+
+def _video_tab(chosen: gr.Dropdown, locate_video: Callable[..., Any]) -> None:
+    gr.Markdown(
+        f"Every face is followed from frame to frame; of a long video {MAX_FRAMES} frames are scored, evenly spaced. "
+        "Give the original file: portals and messengers compress videos anew, which removes traces."
+    )
+    with gr.Row():
+        with gr.Column(min_width=280):
+            video = _uploads_alone(gr.File(label="Video", file_types=["video"]))
+            button = gr.Button("Locate in video", variant="primary")
+        with gr.Column(min_width=280, scale=2):
+            words = gr.Markdown("Give a video, and press Locate in video.")
+            with gr.Column(visible=False) as results:
+                overlay = gr.Video(label="Overlay", interactive=False)
+                timeline = gr.Image(label="P(fake) of each face over time", format="png", interactive=False)
+                files = gr.File(
+                    label="Downloads: overlay, frames and faces, timeline", file_count="multiple", interactive=False
+                )
+                report = _report()
+    _on_click(button, locate_video, [video, chosen], [report, files, overlay, timeline, words], results)
 
 
 def _photo(label: str) -> gr.Image:

@@ -1,9 +1,10 @@
-"""Results as reports (JSON), words (Markdown) and CSV. Names that a user gave stand in reports and CSV alone."""
+"""Results as reports (JSON), words (Markdown) and CSV. Names of files stand in reports and CSV alone."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fakelocator_zoo.clustering.adapt import Adaptation
     from fakelocator_zoo.inference.localizer import Face, Localization
+    from fakelocator_zoo.inference.provenance import ContentCredentials
 
 Report = dict[str, Any]
 
@@ -22,8 +24,8 @@ _VERDICTS = {
 }
 
 
-def report_of(result: Localization) -> Report:
-    """Decisions of a photo and of its faces, as JSON has them."""
+def report_of(result: Localization, credentials: ContentCredentials | None = None) -> Report:
+    """Decisions of a photo and of its faces, and its content credentials where they are known, as JSON has them."""
     return {
         "verdict": result.verdict,
         "fake_probability": result.fake_probability,
@@ -33,6 +35,7 @@ def report_of(result: Localization) -> Report:
         "faces": [asdict(face) | {"box": list(face.box)} for face in result.faces],
         "map_mean": float(result.fakeness_map.mean()),
         "map_peak": float(result.fakeness_map.max()),
+        **({} if credentials is None else {"content_credentials": credentials._asdict()}),
     }
 
 
@@ -42,15 +45,38 @@ def verdict_of(judged: Localization | Face) -> str:
     return f"**{judged.verdict}**, P(fake) {judged.fake_probability:.2f}{reason}"
 
 
-def words_of(result: Localization) -> str:
-    """What the result says, in Markdown: the photo's verdict, then each face's."""
+def words_of(result: Localization, credentials: ContentCredentials | None = None) -> str:
+    """What the result says, in Markdown: the photo's verdict, each face's, and the content credentials."""
     lines = [f"### {verdict_of(result)}", _VERDICTS[result.verdict]]
     if result.face_found is False:
         lines.append("The face parser found no face, so the model attended to all of it alike.")
     for number, face in enumerate(result.faces, 1):
         left, top, right, bottom = face.box
         lines.append(f"Face {number}, {right - left} x {bottom - top} pixels: {verdict_of(face)}")
+    if credentials is not None:
+        lines.append(escaped(credentials.sentence()))
     return "\n\n".join(lines)
+
+
+def video_words(report: Report) -> str:
+    """What the report on a video says, in Markdown: its verdict, then each face's."""
+    lines = [f"### **{report['verdict']}**, P(fake) {report['fake_probability']:.2f}", _VERDICTS[report["verdict"]]]
+    lines.append(f"{report['frames']} frames were scored, one of {report['every']}.")
+    if report["reason"]:
+        lines.append(f"{report['reason'].capitalize()}.")
+    if "damage" in report:
+        lines.append("The video is damaged; the report says where.")
+    lines += [
+        f"Face {face['face']}, {face['first']:.1f} to {face['last']:.1f} s, {face['frames']} frames: "
+        f"**{face['verdict']}**, P(fake) {face['fake_probability']:.2f}"
+        for face in report["faces"]
+    ]
+    return "\n\n".join(lines)
+
+
+def escaped(text: str) -> str:
+    """Text as Markdown that shows it: a signer's name comes from the file."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!&:@])", lambda found: f"&#{ord(found[0])};", text)
 
 
 def adaptation_report(found: Adaptation, left_out: Sequence[str]) -> Report:

@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from fakelocator_zoo.cli import adapt, data, demo, evaluate, export, locate, models, parse, serve, terminal, train
+from fakelocator_zoo.cli import (
+    adapt,
+    calibrate,
+    data,
+    demo,
+    evaluate,
+    export,
+    locate,
+    models,
+    parse,
+    serve,
+    terminal,
+    train,
+)
 from fakelocator_zoo.cli.errors import one_sentence
 from fakelocator_zoo.cli.memory import keep_freed_memory
 
@@ -30,6 +43,7 @@ for command in (
     train.train,
     train.bank,
     evaluate.evaluate,
+    calibrate.calibrate,
     export.export,
     serve.serve,
 ):

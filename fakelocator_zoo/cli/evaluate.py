@@ -47,9 +47,9 @@ def evaluate(
         ),
     ] = None,
     jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="Short for --degrade jpeg=QUALITY.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for evaluation.json, .md, images.csv and sheet.png.")] = Path(
-        "fakelocator_evaluation"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for evaluation.json, .md, images.csv, sheet.png, reliability.png.")
+    ] = Path("fakelocator_evaluation"),
     card: Annotated[
         Path | None, typer.Option(help="Model folder: evaluate it, and write the tables into its README.md.")
     ] = None,
@@ -93,6 +93,7 @@ def evaluate(
         from fakelocator_zoo.evaluation.environment import provenance
         from fakelocator_zoo.evaluation.evaluate import evaluate_all
         from fakelocator_zoo.evaluation.predictors import TRIVIAL_PREDICTORS
+        from fakelocator_zoo.evaluation.reliability import draw_reliability
         from fakelocator_zoo.evaluation.results import images_csv
         from fakelocator_zoo.evaluation.sheet import contact_sheet
         from fakelocator_zoo.evaluation.tables import has_maps, markdown_report, photo_report, read_card, write_card
@@ -134,6 +135,8 @@ def evaluate(
         report = markdown_report(title, measured["predictors"])
         if has_maps(measured["predictors"][0]):
             write_image(out / "sheet.png", contact_sheet(predictor, data, evaluations[0]))
+        if reliability := evaluations[0].reliability():
+            write_image(out / "reliability.png", draw_reliability(reliability))
     result = {
         "title": title,
         "limit": limit,
@@ -155,7 +158,7 @@ def evaluate(
         typer.echo(f"report and rows of each photo: {out}")
     else:
         _print_fakes(title, measured["predictors"])
-        typer.echo(f"tables, rows of each image and contact sheet: {out}")
+        typer.echo(f"tables, rows of each image, contact sheet and reliability diagram: {out}")
     for path in data.unmatched:
         terminal.say(f"left out, no image of its name on the other side: {path}")
     first = evaluations[0]

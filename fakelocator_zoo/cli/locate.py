@@ -120,6 +120,7 @@ def locate(
             _show(rows)
         seconds = time.monotonic() - start
         terminal.say(f"results: {out} ({_count(rows)}, {seconds:.1f} s)")
+        _say_without_credentials(rows)
     collected.say_left_out()
     terminal.exit_on_failures(failures, f"{len(rows)} located")
 
@@ -222,4 +223,15 @@ def _note(row: Row) -> str:
         notes.append("the face parser found no face: attention 1 everywhere")
     if row["reason"]:
         notes.append(row["reason"])
+    if (found := row.get("content_credentials", {"state": "none"}))["state"] != "none":
+        from fakelocator_zoo.inference.provenance import ContentCredentials
+
+        notes.append(ContentCredentials(**found).sentence())
     return "; ".join(notes)
+
+
+def _say_without_credentials(rows: Sequence[Row]) -> None:
+    """How many photos have no content credentials, where they were looked for."""
+    states = [row["content_credentials"]["state"] for row in rows if "content_credentials" in row]
+    if without := states.count("none"):
+        terminal.say(f"content credentials: none in {without} of {len(states)} photos, which is no evidence")

@@ -35,7 +35,17 @@ def frame_numbers(path: Path) -> list[int]:
     """
     if path.is_dir():
         return sorted(_frame_files(path))
-    return list(range(len(_video_times(path).times))) if is_video(path) else [0]
+    return list(range(video_length(path))) if is_video(path) else [0]
+
+
+def video_length(path: Path) -> int:
+    """How many frames a video has; they are counted, not decoded.
+
+    Raises:
+        ValueError: a damaged video.
+        ImportError: PyAV is not installed.
+    """
+    return len(_video_times(path).times)
 
 
 def shared_frames(paths: Sequence[Path], count: int) -> list[int]:

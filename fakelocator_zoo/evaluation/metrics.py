@@ -135,31 +135,6 @@ def iinc(predicted: np.ndarray, mask: np.ndarray) -> float:
     return float(apart / (3 - inside / union))
 
 
-class Reliability(NamedTuple):
-    """Fake probabilities against what they promise, in bins of equal width over [0, 1]."""
-
-    predicted: np.ndarray  #: (bins,) mean fake probability, NaN in an empty bin
-    observed: np.ndarray  #: (bins,) share of fakes, NaN in an empty bin
-    counts: np.ndarray  #: (bins,) images
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: mean distance of the two, weighted by the counts; NaN without images."""
-        if not self.counts.sum():
-            return float("nan")
-        return float(np.nansum(self.counts * np.abs(self.predicted - self.observed)) / self.counts.sum())
-
-
-def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> Reliability:
-    """Reliability of fake probabilities (N,) in [0, 1] with labels (N,) bool, True = fake."""
-    _check(probabilities, labels, masks=(labels,))
-    index = np.minimum((probabilities * bins).astype(int), bins - 1)
-    counts = np.bincount(index, minlength=bins)
-    with np.errstate(invalid="ignore"):
-        predicted, observed = (np.bincount(index, values, bins) / counts for values in (probabilities, labels))
-    return Reliability(predicted, observed, counts)
-
-
 def constant_map(height: int, width: int) -> np.ndarray:
     """Ones (H, W): "fake" everywhere alike."""
     return np.ones((height, width), np.float32)

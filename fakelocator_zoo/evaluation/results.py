@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fakelocator_zoo.evaluation import statistics
-from fakelocator_zoo.evaluation.metrics import reliability
+from fakelocator_zoo.evaluation.reliability import Reliability, reliability
 from fakelocator_zoo.evaluation.statistics import Interval, bootstrap_decision, bootstrap_interval, proportion_interval
 
 #: Key in a summary -> heading in tables; scores of a predicted map, over fakes.
@@ -34,9 +34,12 @@ DECISION_METRICS: Mapping[str, str] = {
     "auc": "AUC",
     "true_positive_rate": "TPR at 1 % FPR",
     "called_fake": "fakes called fake",
+    "calibration_error": "ECE ↓",
 }
 #: Photos that :meth:`Evaluation.photo_summary` lists, those with the highest fake probability.
 WORST = 10
+#: Name of all generators together in :meth:`Evaluation.reliability`.
+ALL = "all generators"
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,20 @@ class Evaluation:
             "failures": list(self.failures),
         }
 
+    def reliability(self) -> dict[str, Reliability]:
+        """Of all photos with all fakes, under :data:`ALL`, and with those of each generator where there are several.
+
+        Where photos, fakes or their probabilities are missing there is none.
+        """
+        photos = _finite([photo.fake_probability for photo in self.photos])
+        fakes = {name: _finite(self.values("fake_probability", (name,))) for name in self.generators}
+        groups = {ALL: np.concatenate([*fakes.values(), np.empty(0)]), **(fakes if len(fakes) > 1 else {})}
+        return {
+            name: reliability(np.concatenate([photos, each]), np.repeat([False, True], (len(photos), len(each))))
+            for name, each in groups.items()
+            if len(photos) and len(each)
+        }
+
     def values(self, metric: str, generators: Sequence[str] | None = None) -> np.ndarray:
         """A metric of every fake, or ``fake_probability``: (generators, names), NaN where there is none."""
         wanted = self.generators if generators is None else tuple(generators)
@@ -150,6 +167,7 @@ class Evaluation:
             "accuracy": partial(statistics.accuracy, threshold=self.decision_threshold),
             "auc": statistics.auc,
             "true_positive_rate": statistics.true_positive_rate,
+            "calibration_error": statistics.calibration_error,
         }
         for metric, statistic in decisions.items():
             figures[metric] = bootstrap_decision(statistic, real, fake, paired=self.paired, **options)
@@ -161,14 +179,9 @@ class Evaluation:
         }
 
     def _calibration(self) -> dict[str, Any] | None:
-        scores = np.array(
-            [photo.fake_probability for photo in self.photos] + [fake.fake_probability for fake in self.fakes]
-        )
-        labels = np.repeat([False, True], (len(self.photos), len(self.fakes)))
-        known = np.isfinite(scores)
-        if len(np.unique(labels[known])) < 2:
+        found = self.reliability().get(ALL)
+        if found is None:
             return None
-        found = reliability(scores[known], labels[known])
         bins = [[None if np.isnan(x) else float(x) for x in side] for side in (found.predicted, found.observed)]
         return {
             "error": found.error,
@@ -194,6 +207,11 @@ def images_csv(evaluations: Sequence[Evaluation]) -> str:
 
 def _called(scores: np.ndarray, threshold: float) -> np.ndarray:
     return np.where(np.isnan(scores), np.nan, scores >= threshold)
+
+
+def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    found = np.asarray(values, np.float64)
+    return found[np.isfinite(found)]
 
 
 def _plain(figure: Interval) -> dict[str, float | int | None]:

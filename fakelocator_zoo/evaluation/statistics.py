@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
+from fakelocator_zoo.evaluation.reliability import BINS
+
 LEVEL, DRAWS = 0.95, 2000
 #: The share of photos called fake at which :func:`true_positive_rate` is taken.
 FALSE_POSITIVE_RATE = 0.01
@@ -83,7 +85,7 @@ def bootstrap_decision(
     """A statistic of the fake probabilities of real and fake images, with its interval.
 
     Args:
-        statistic: :func:`auc`, :func:`accuracy` or :func:`true_positive_rate`.
+        statistic: :func:`auc`, :func:`accuracy`, :func:`true_positive_rate` or :func:`calibration_error`.
         real_scores: (N,), NaN where there is none.
         fake_scores: (M,), or (G, M) for G generators, NaN where there is none; of G generators the result is the
             mean of the statistic of each.
@@ -154,6 +156,20 @@ def true_positive_rate(
     drawn = np.pad(np.cumsum(fake_weights[:, rising], axis=1), ((0, 0), (1, 0)))
     found = fakes - np.take_along_axis(drawn, not_above[:, None], axis=1)[:, 0]
     return np.where(reals > 0, _ratio(found, fakes), np.nan)
+
+
+def calibration_error(
+    real: np.ndarray, fake: np.ndarray, real_weights: np.ndarray, fake_weights: np.ndarray
+) -> np.ndarray:
+    """Expected calibration error of :func:`~fakelocator_zoo.evaluation.reliability.reliability`.
+
+    A bin's weight times the distance of its means is the sum of weight * (probability - label) over its images.
+    """
+    index = np.minimum((np.concatenate([real, fake]) * BINS).astype(int), BINS - 1)
+    drawn = [each.sum(axis=1, keepdims=True) for each in (real_weights, fake_weights)]
+    gaps = [_ratio(real_weights, drawn[0]) * real, _ratio(fake_weights, drawn[1]) * (fake - 1)]
+    errors = np.abs(np.concatenate(gaps, axis=1) / 2 @ np.eye(BINS)[index]).sum(axis=1)
+    return np.where((drawn[0] > 0) & (drawn[1] > 0), errors[:, None], np.nan)[:, 0]
 
 
 def _interval(

@@ -46,7 +46,12 @@ def markdown_report(title: str, summaries: Sequence[Summary]) -> str:
         parts += [
             f"The decision on {first['photos']} real photos and the same fakes; {first['predictor']} calls an image "
             f"fake from fake probability {first['decision_threshold']:.3g} on."
-            + ("" if calibration is None else f" Expected calibration error (10 bins): {calibration['error']:.3f}."),
+            + (
+                ""
+                if calibration is None
+                else " ECE is the expected calibration error (10 bins, real and fake weighing alike); over all "
+                f"generators it is {calibration['error']:.3f}."
+            ),
             _table("decision", decided, DECISION_METRICS, photos=True),
         ]
     if first["photos"] and generators > 1:

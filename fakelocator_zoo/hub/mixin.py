@@ -133,10 +133,10 @@ class PretrainedMixin:
         try:
             with layers_limited(tensors):
                 model = cls(**arguments)
-        except (TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
+        except Exception as error:  # a value of another type fails in whatever way the networks' libraries have
             if overrides:
                 raise
-            reason = str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0] or type(error).__name__
             raise ValueError(
                 f"{folder / CONFIG} does not describe a {cls.__name__} that can be built: {reason}"
             ) from error

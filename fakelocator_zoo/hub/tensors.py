@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LARGEST_LAYER = 2**26  # numbers; four times the largest layer of ConvNeXt-XL
+_LARGEST_MODEL = 2**28  # numbers; a GB
 #: Parts of keys that wrappers add, and who does.
 _PREFIXES = {"_orig_mod": "torch.compile", "module": "DataParallel"}
 _WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
@@ -23,22 +24,31 @@ _WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "Distribu
 
 @contextmanager
 def layers_limited(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """While inside, a model that this thread builds may not have a layer far larger than the ``tensors`` of its file.
+    """While inside, a model that this thread builds may not be far larger than the ``tensors`` of its file.
 
     So a configuration that does not belong to its weights cannot fill the memory before that is noticed.
 
     Raises:
-        MemoryError: when such a layer is made, before its memory is written to.
+        MemoryError: when a layer is made that is too large, or one too many, before its memory is written to.
     """
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
     # An encoder of fewer stages is made whole and then cut, so layers may be made that the file does not hold.
-    limit = max([_LARGEST_LAYER, *(tensor.numel() for tensor in tensors.values())])
+    numbers = [tensor.numel() for tensor in tensors.values()]
+    limit, total_limit, total = max([_LARGEST_LAYER, *numbers]), max(_LARGEST_MODEL, 4 * sum(numbers)), 0
     thread = threading.get_ident()
 
     def check(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
-        if threading.get_ident() == thread and parameter is not None and parameter.numel() > limit:
+        nonlocal total
+        if threading.get_ident() != thread or parameter is None:
+            return
+        total += parameter.numel()
+        if parameter.numel() > limit:
             raise MemoryError(f"a layer of shape {tuple(parameter.shape)} is far larger than the weights of the file")
+        if total > total_limit:
+            raise MemoryError(
+                f"its layers hold more than {total_limit:,} numbers, far more than the weights of the file"
+            )
 
     handle = register_module_parameter_registration_hook(check)
     try:

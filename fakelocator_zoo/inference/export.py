@@ -119,7 +119,7 @@ def export_model(
         difference = _difference(model, run)
         if not difference <= TOLERANCE:
             raise ValueError(f"the exported graph differs from torch by {difference:.2g}, so nothing was written")
-        for place in places:
+        for place in reversed(places):  # the file that is named comes last: where it is, all of it is
             shutil.move(draft.with_name(place.name), place)
     return difference
 

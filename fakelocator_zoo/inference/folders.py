@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fakelocator_zoo.images import ImageError, make_folder, write_image, write_map
 from fakelocator_zoo.inference.prepare import Prepared
+from fakelocator_zoo.inference.provenance import read_credentials
 from fakelocator_zoo.inference.result_files import ResultNames, ResultsFile
 from fakelocator_zoo.inference.workers import PreparedPhotos, default_workers
 
@@ -134,7 +135,12 @@ def _write(out: Path, photo: Path, stem: str, result: Localization, explain: boo
 
         files["explanation"] = out / f"{stem}_explain.png"
         write_image(files["explanation"], explanation(result))
-    return {**describe(photo, result), **{name: str(path) for name, path in files.items()}}
+    credentials = read_credentials(photo)
+    return {
+        **describe(photo, result),
+        **({} if credentials is None else {"content_credentials": credentials._asdict()}),
+        **{name: str(path) for name, path in files.items()},
+    }
 
 
 def describe(photo: Path, result: Localization) -> Row:

@@ -11,12 +11,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import torch
 from PIL import Image
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_expit
+from scipy.special import expit
 from torch import Tensor
 
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.evaluation import metrics
+from fakelocator_zoo.evaluation.calibration import fit_temperature, fit_threshold
 from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.crops import PAINTED, match_source
@@ -147,14 +147,6 @@ def predict(
     return rows
 
 
-def fit_temperature(margins: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature that minimises cross-entropy, both labels weighing alike (Guo et al., ICML 2017)."""
-    signed = np.where(labels == 1, margins, -margins)
-    weight = np.where(labels == 1, 0.5 / max(1, labels.sum()), 0.5 / max(1, (labels == 0).sum()))
-    result = minimize_scalar(lambda log_t: -(weight * log_expit(signed / np.exp(log_t))).sum(), bounds=(-3, 3))
-    return float(np.exp(result.x))
-
-
 def calibrate(
     model: FakeLocator, images: Sequence[ValidationImage], photos: Sequence[Path], false_alarms: float = 0.01
 ) -> dict[str, float]:
@@ -173,7 +165,7 @@ def calibrate(
         model.temperature = fit_temperature(margins, labels)
     if reals:
         alarms = [row.probability for degrade in (None, _compress) for _, row in predict(model, reals, degrade)]
-        model.threshold = float(np.clip(np.quantile(alarms, 1 - false_alarms), 1e-4, 1 - 1e-4))
+        model.threshold = fit_threshold(alarms, false_alarms)
     return {"temperature": model.temperature, "threshold": model.threshold}
 
 

@@ -15,7 +15,10 @@ from fakelocator_zoo import FakeLocator, Localizer
 from fakelocator_zoo.app import handlers
 from fakelocator_zoo.app.handlers import Models
 from fakelocator_zoo.images import ImageError, read_image
+from fakelocator_zoo.inference.provenance import ContentCredentials
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
+from tests.inference.clips import write_clip
+from tests.inference.stubs import noise
 
 
 @pytest.fixture
@@ -56,6 +59,26 @@ def test_attention_is_shown_where_the_model_has_it(models: Models, photos: list[
     captions = [caption for _, caption in handlers.locate(photos[0], attending, "attending", out).maps]
     without = [caption for _, caption in handlers.locate(photos[0], models.localizer("tiny"), "tiny", out).maps]
     assert set(captions) - set(without) == {"attention to face parts"}
+
+
+def test_content_credentials_stand_beside_the_verdict(
+    models: Models, photos: list[Path], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for found, shown in ((None, False), (ContentCredentials("valid", "[a](b)", declares_ai=True), True)):
+        monkeypatch.setattr(handlers, "read_credentials", lambda photo, found=found: found)
+        located = handlers.locate(photos[0], models.localizer("tiny"), "tiny", out)
+        assert ("content_credentials" in located.report) == shown == ("AI made it" in located.words)
+        assert "[a]" not in located.words
+
+
+def test_a_video_has_a_report_and_files_without_folders(models: Models, tmp_path: Path, out: Path) -> None:
+    pytest.importorskip("av")
+    clip = write_clip(tmp_path / "clip.mp4", [noise(48, 64, seed) for seed in range(5)])
+    located = handlers.locate_video(clip, models.localizer("tiny"), "tiny", out)
+    assert {Path(path).name for path in located.files} == {"clip_overlay.mp4", "clip_frames.csv", "clip_timeline.png"}
+    assert located.report["frames"] == 5 and located.report["verdict"] in located.words
+    assert str(tmp_path) not in json.dumps(located.report)
+    assert {path.name for path in Path(located.video).parent.iterdir()} == {Path(path).name for path in located.files}
 
 
 def test_a_broken_photo_leaves_one_sentence_and_no_files(models: Models, tmp_path: Path, out: Path) -> None:
@@ -132,6 +155,14 @@ def test_a_card_is_shown_without_its_header_and_pictures(tmp_path: Path) -> None
     card = "---\nlicense: mit\n---\n# Name\n![picture](http://example.org/a.png) and <img src='b.png'> text\n"
     (tmp_path / "README.md").write_text(card)
     assert Models({"mine": str(tmp_path)}).card("mine") == "# Name\n and  text\n"
+
+
+def test_a_card_that_is_a_link_to_another_file_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "README.md").symlink_to(tmp_path / "secret")
+    with pytest.raises(ValueError, match="leads out of the model's folder"):
+        Models({"mine": str(tmp_path / "model")}).card("mine")
 
 
 def test_the_example_is_the_demos_portrait_and_its_manipulated_copy(out: Path) -> None:

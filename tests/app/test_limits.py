@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from fakelocator_zoo.app import limits
-from fakelocator_zoo.app.limits import Busy, Worker, check_photo, read_photo
+from fakelocator_zoo.app.limits import Busy, Worker, check_photo, check_video, read_photo
 from fakelocator_zoo.images import ImageError
+from tests.inference.clips import grey, write_clip
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
 
@@ -65,6 +66,31 @@ def test_a_call_that_takes_too_long_is_given_up_and_one_behind_it_is_told_that_t
         go_on.set()
     worker.seconds = 10
     assert worker.run(lambda: 7) == 7
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_BYTES", 50), ("MAX_VIDEO_FRAMES", 8), ("MAX_FRAME_PIXELS", 3000)])
+def test_videos_over_a_limit_are_refused_and_long_ones_thinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    pytest.importorskip("av")
+    clip = write_clip(tmp_path / "clip.mp4", [grey(level) for level in range(9)])
+    assert check_video(clip) == (clip, 1)
+    monkeypatch.setattr(limits, "MAX_FRAMES", 4)
+    assert check_video(str(clip)) == (clip, 3)
+    monkeypatch.setattr(limits, limit, value)
+    with pytest.raises(ImageError, match=r"^clip\.mp4 .* cut it"):
+        check_video(clip)
+
+
+def test_what_is_no_video_is_named_without_its_folder(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    for name, match in (("a.txt", "is no video"), ("a.mp4", "damaged or no video")):
+        (tmp_path / name).write_text("no video")
+        with pytest.raises(ImageError, match=match) as raised:
+            check_video(tmp_path / name)
+        assert str(tmp_path) not in str(raised.value)
+    with pytest.raises(ImageError, match="no video was given"):
+        check_video(None)
 
 
 def test_an_error_of_the_call_is_its_callers() -> None:

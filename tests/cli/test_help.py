@@ -19,6 +19,6 @@ def test_help_is_quick_since_it_imports_nothing_heavy() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    for command in ("demo", "locate", "adapt", "models", "parse", "train", "bank", "evaluate", "data"):
+    for command in ("demo", "locate", "adapt", "models", "parse", "train", "bank", "evaluate", "calibrate", "data"):
         assert f"  {command} " in done.stdout
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 0.6  # twice what it takes

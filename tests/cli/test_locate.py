@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from fakelocator_zoo import cli
 from fakelocator_zoo.cli import locate as locate_command
-from fakelocator_zoo.inference import faces
+from fakelocator_zoo.inference import faces, folders
+from fakelocator_zoo.inference.provenance import ContentCredentials
 from tests.inference import folder_runs
 from tests.inference.clips import write_clip
 from tests.inference.stubs import noise
@@ -53,6 +54,19 @@ def test_maps_overlays_and_a_table(photos: Path, tmp_path: Path) -> None:
     assert stdout.splitlines()[1].split() == [str(photos / "5.png"), "0.392", "real", "none"]
     assert str(tmp_path / "out") in stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"5_map.png", "5_overlay.png", "results.jsonl"}
+
+
+def test_content_credentials_are_a_note_and_their_absence_is_no_evidence(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"3.png": ContentCredentials("valid", "A camera")}
+    monkeypatch.setattr(folders, "read_credentials", lambda photo: found.get(photo.name, ContentCredentials("none")))
+    code, stdout, stderr = locate(photos, "--out", tmp_path / "out")
+    assert code == 0, stderr
+    assert stdout.count("signed by A camera") == 1 and "none in 9 of 10 photos, which is no evidence" in stderr
+    monkeypatch.setattr(folders, "read_credentials", lambda photo: None)  # without the extra
+    code, stdout, stderr = locate(photos, "--out", tmp_path / "out")
+    assert code == 0 and "credentials" not in stdout + stderr
 
 
 def test_json_is_one_array_and_all_there_is_on_stdout(photos: Path, tmp_path: Path) -> None:

@@ -127,15 +127,6 @@ def test_pixel_accuracy_by_hand() -> None:
     assert metrics.pixel_accuracy(mask(0, 1, 2), mask(2, 3)) == pytest.approx(3 / 6)
 
 
-def test_calibration_by_hand() -> None:
-    found = metrics.reliability(np.array([0.02, 0.04, 0.9, 1.0]), np.array([False, True, True, True]), bins=10)
-    assert found.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 2]
-    assert found.error == pytest.approx((2 * (0.5 - 0.03) + 2 * (1 - 0.95)) / 4)
-    rng = np.random.default_rng(0)
-    honest = rng.random(20_000)
-    assert metrics.reliability(honest, rng.random(20_000) < honest).error < 0.02
-
-
 @pytest.mark.parametrize("metric", [metrics.pixel_auc, metrics.iinc, metrics.pixel_accuracy])
 def test_grey_masks_are_refused(metric) -> None:
     with pytest.raises(ValueError, match="bool"):

@@ -15,6 +15,7 @@ from torch import nn
 from fakelocator_zoo import FakeLocator, __version__
 from fakelocator_zoo.face_parsing import FaceParser
 from fakelocator_zoo.generators.network import Generator
+from fakelocator_zoo.hub import tensors
 from fakelocator_zoo.hub.files import count_parameters
 from fakelocator_zoo.hub.tensors import compact, unwrapped_state
 
@@ -151,11 +152,20 @@ def test_typos_in_options(folder, tiny_model, tmp_path):
         ({"encoder_name": "tu-test_efficientnet"}, "weights of another architecture .* use the two files"),
         ({"decoder_channels": [6_000, 6_000, 8]}, "far larger than the weights of the file"),
         ({"decoder_channels": [10**9, 8, 8]}, "is absurd"),
+        ({"encoder_name": 31}, "does not describe a FakeLocator that can be built"),
+        ({"encoder_name": True}, "does not describe a FakeLocator that can be built"),
     ],
 )
 def test_a_config_that_does_not_fit(folder, changes, match):
     edit_config(folder, **changes)
     refused(folder, match)
+
+
+def test_a_config_of_many_layers_that_the_weights_lack(folder, monkeypatch):
+    monkeypatch.setattr(tensors, "_LARGEST_MODEL", 10**6)
+    FakeLocator.from_pretrained(folder)
+    edit_config(folder, encoder_name="resnet18")
+    refused(folder, "far more than the weights of the file")
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\x00\xff", b"[" * 100_000])
@@ -171,8 +181,7 @@ def test_imagenet_weights_are_never_fetched(folder, monkeypatch):
         "fakelocator_zoo.models.fakelocator.build_encoder",
         lambda name, depth, weights, *_: seen.append(weights) or 1 / 0,
     )
-    with pytest.raises(ZeroDivisionError):
-        FakeLocator.from_pretrained(folder)
+    refused(folder, "division by zero")
     assert seen == [None]
 
 

@@ -4,15 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakelocator_zoo.training.validation import PHOTOS, ValidationImage, calibrate, fit_temperature, validate
-
-
-def test_temperature_of_logits_that_were_scaled():
-    """Labels drawn from the probabilities of unscaled margins: the temperature is the scale."""
-    rng = np.random.default_rng(0)
-    margins = rng.normal(0, 2, 20_000)
-    labels = (rng.random(len(margins)) < 1 / (1 + np.exp(-margins))).astype(int)
-    assert fit_temperature(3 * margins, labels) == pytest.approx(3, rel=0.05)
+from fakelocator_zoo.training.validation import PHOTOS, ValidationImage, calibrate, validate
 
 
 def images(count: int) -> list[ValidationImage]:
