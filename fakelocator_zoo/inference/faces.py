@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels; right and bottom are exclusive
 
-#: The photo is searched at a quarter of its longer side, within these limits; it is never enlarged.
-_SEARCH_SIDES = (256, 640)
+#: The photo is searched at half its longer side between the first two of these sizes, or at a quarter where that is
+#: more, up to the third; it is never enlarged.
+_SEARCH_SIDES = (256, 320, 640)
 _MIN_SCORE = 0.5
 _SMALLEST = 8  # pixels of the reduced photo; what is smaller is mostly noise
 # The detector's window spans hairline to chin; shares of it that add hair, ears and neck (left, top, right, bottom).
@@ -61,9 +62,9 @@ def find_faces(image: np.ndarray, turned: bool = True) -> list[DetectedFace]:
     """
     cv2 = _opencv()
     height, width = image.shape[:2]
-    low, high = _SEARCH_SIDES
+    low, middle, high = _SEARCH_SIDES
     longer = max(height, width)
-    scale = min(1.0, min(max(longer / 4, low), high) / longer)
+    scale = min(1.0, min(max(longer / 4, min(max(longer / 2, low), middle)), high) / longer)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     reduced = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
     found = _detect(reduced, 0)

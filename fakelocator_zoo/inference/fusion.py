@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from typing import TypeVar
 
 import torch
 from timm.layers import BatchNormAct2d
@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from fakelocator_zoo.models.fakelocator import FakeLocator
-
-Model = TypeVar("Model", bound=FakeLocator)
 
 
 class _Folded(nn.BatchNorm2d):
@@ -34,12 +32,13 @@ _LEFT = {nn.BatchNorm2d: _Folded, BatchNormAct2d: _FoldedAct}
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def fold_batch_norm(model: Model) -> Model:
-    """Fold every batch normalisation that alone reads a convolution's output into that convolution, in place.
+def folded(model: FakeLocator) -> FakeLocator:
+    """A copy whose batch normalisations are part of the convolutions that they alone read.
 
-    Outputs stay the same but for rounding. The model can be run but neither trained nor saved afterwards. Which
+    Outputs stay the same but for rounding. The copy can be run, not trained. It shares the face parser. Which
     normalisation follows which convolution is seen in one run over a small image.
     """
+    model = copy.deepcopy(model, {id(model.face_parser): model.face_parser}).eval()
     convolutions: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # by their output, which is kept so that its id stays unique
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
     calls: Counter[nn.Module] = Counter()
@@ -53,16 +52,17 @@ def fold_batch_norm(model: Model) -> Model:
         if id(inputs[0]) in convolutions:
             pairs.append((convolutions[id(inputs[0])][0], module))
 
-    model.eval()
     hooks = []
-    for module in model.modules():
+    shared = set() if model.face_parser is None else set(model.face_parser.modules())
+    for module in set(model.modules()) - shared:
         # A subclass may change its weights before it uses them, and a hook may read what it gives.
         if type(module) is nn.Conv2d and not module._forward_hooks:
             hooks.append(module.register_forward_hook(after_convolution))
         elif type(module) in _LEFT and not module._forward_pre_hooks:
             hooks.append(module.register_forward_pre_hook(before_norm))
     reference = next(model.parameters())
-    model.dense(torch.zeros(1, 3, 64, 64, dtype=reference.dtype, device=reference.device))
+    example = torch.zeros(1, 3, 64, 64, dtype=reference.dtype, device=reference.device)
+    model.dense(example, torch.ones_like(example[:, :1]))
     for hook in hooks:
         hook.remove()
     for convolution, norm in pairs:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["fake", "real", "unsure", "not judged"]
 _MAPS = ("fakeness_map", "p_fake", "magnitude", "attention")
-#: Pixels of a batch on a CPU: 8 images of 512 px at once take a fifth longer than one after the other, out of the cache.
+#: Pixels of a batch on a CPU: 8 images of 512 px at once leave the cache, and take a fifth longer than one by one.
 _CPU_PIXELS = 512 * 512
 
 
@@ -85,7 +85,8 @@ class Localizer:
 
     Args:
         model: a :class:`~fakelocator_zoo.FakeLocator` of any floating dtype, what its ``from_pretrained`` takes, or an
-            exported file (``.onnx``, ``.xml``). It is put into eval mode and moved to ``device``.
+            exported file (``.onnx``, ``.xml``). It is put into eval mode and moved to ``device``. A copy of it runs:
+            make another Localizer after training it further.
         device: where to run; None takes CUDA if there is one, else the CPU.
         find_faces: False scores the whole image always.
         tile: larger faces and photos go through in overlapping tiles of this side.
@@ -123,6 +124,7 @@ class Localizer:
             raise ValueError(f"unknown runtime {runtime!r} of a model in memory; give 'torch', or an exported file")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.to(self.device).eval()
+        self._network = _fast(self.model)
         self.find_faces, self.tile, self.overlap = find_faces, tile, overlap
         self.batch_size, self.tta = batch_size, tta
 
@@ -188,7 +190,7 @@ class Localizer:
 
     def _score(self, crops: Sequence[np.ndarray], regions: Sequence[_Region]) -> list[_Scored]:
         images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
-        found = predict(self.model, images, self.tile, self.overlap, tta=self.tta)
+        found = predict(self._network, images, self.tile, self.overlap, tta=self.tta)
         given = {name: values.numpy() for name in _MAPS if (values := getattr(found, name)) is not None}
         return [
             _Scored(
@@ -241,6 +243,19 @@ class Localizer:
         if abs(fake_probability - threshold) < unsure:
             return "unsure"
         return "fake" if fake_probability >= threshold else "real"
+
+
+def _fast(model: nn.Module) -> nn.Module:
+    """What runs in place of the model: on a CPU a fifth faster, with outputs that differ by rounding alone."""
+    from fakelocator_zoo.inference.fusion import folded
+    from fakelocator_zoo.inference.runtimes import ExportedModel
+    from fakelocator_zoo.models.fakelocator import FakeLocator
+
+    if not isinstance(model, FakeLocator) or isinstance(model, ExportedModel):
+        return model
+    if next(model.parameters()).dtype != torch.float32:
+        return model
+    return folded(model).to(memory_format=torch.channels_last)
 
 
 _ORDER = ("not judged", "real", "unsure", "fake")

@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from fakelocator_zoo.inference.fusion import fold_batch_norm
 from fakelocator_zoo.models.attention import resize_attention
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.models.heads import ClassificationHead
@@ -38,10 +37,11 @@ class Metadata(NamedTuple):
     attention: list[str] | None  #: face parts that the second input shows, or None without one
     attention_temperature: float
     limits: dict[str, float] | None  #: below which an image is not judged; None stands for the package's
+    precision: str  #: of the convolutions, float32 or int8
     decision: dict[str, list[Any]]  #: weight (2, E + 2) and bias (2,) of the last layer, to decide on stitched maps
 
     @classmethod
-    def of(cls, model: FakeLocator, name: str, license: str) -> Metadata:
+    def of(cls, model: FakeLocator, name: str, license: str, precision: str = "float32") -> Metadata:
         """Of a model."""
         from fakelocator_zoo import __version__
 
@@ -57,6 +57,7 @@ class Metadata(NamedTuple):
             attention=None if model.attention_parts is None else list(model.attention_parts),
             attention_temperature=model.attention_temperature,
             limits=getattr(model, "limits", None),
+            precision=precision,
             decision={"weight": linear.weight.tolist(), "bias": linear.bias.tolist()},
         )
 
@@ -126,9 +127,6 @@ class ExportedModel(FakeLocator):
 def load_model(source: str | Path, runtime: str = "auto", **options: Any) -> FakeLocator:
     """A model to run: from an exported file (``.onnx``, ``.xml``), or what ``FakeLocator.from_pretrained`` takes.
 
-    Of the latter batch normalisations are folded into convolutions, so that it can be run but neither trained nor
-    saved.
-
     Args:
         runtime: ``onnx`` or ``openvino`` for exported files (OpenVINO reads ``.onnx`` as well), ``torch`` for the
             others; ``auto`` takes the fastest that is installed.
@@ -142,12 +140,15 @@ def load_model(source: str | Path, runtime: str = "auto", **options: Any) -> Fak
         raise ValueError(f"unknown runtime {runtime!r}; give {', '.join(get_args(Runtime))}")
     path = Path(source)
     if path.suffix == ".pt2":
-        raise ValueError(f"{path} holds pickles, which are never read; export to onnx, or give the model itself")
+        # Where its safe reading fails torch.export.load unpickles whatever the file holds.
+        raise ValueError(
+            f"{path} may hold pickles, which are never read here; in your own code run "
+            "torch.export.load(FILE).module()(images), or export to onnx"
+        )
     if path.suffix not in (".onnx", ".xml"):
         if runtime not in ("auto", "torch"):
             raise ValueError(f"{runtime} runs exported files; `fakelocator export {source} --to {runtime}` writes one")
-        # Both are exact; together they take a fifth off the time of the default model on a CPU.
-        return fold_batch_norm(FakeLocator.from_pretrained(source, **options)).to(memory_format=torch.channels_last)
+        return FakeLocator.from_pretrained(source, **options)
     if options:
         raise ValueError(f"{path} is an exported file, which takes no {', '.join(options)}; give it when exporting")
     return _load_exported(path, _choose(path, runtime))

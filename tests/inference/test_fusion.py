@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from fakelocator_zoo import FakeLocator
+from fakelocator_zoo import FakeLocator, Localizer
 from fakelocator_zoo.face_parsing.parser import FaceParser
-from fakelocator_zoo.inference.fusion import fold_batch_norm
-from fakelocator_zoo.inference.runtimes import load_model
+from fakelocator_zoo.inference.fusion import folded
+from tests.inference.stubs import smooth
 
 
 def build(encoder: str, attention: bool = False) -> FakeLocator:
@@ -33,11 +34,13 @@ def test_outputs_stay_the_same(encoder: str) -> None:
     model, images = build(encoder), torch.rand(2, 3, 70, 90)
     with torch.inference_mode():
         expected = model(images)
-        found = fold_batch_norm(model)(images)
+        copy = folded(model)
+        found = copy(images)
+        torch.testing.assert_close(model(images).logits, expected.logits)  # the model itself stays as it was
     for before, after in zip(expected, found, strict=True):
         if before is not None:
             torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-4)
-    left = [name for name, each in model.named_modules() if type(each) in (nn.BatchNorm2d, BatchNormAct2d)]
+    left = [name for name, each in copy.named_modules() if type(each) in (nn.BatchNorm2d, BatchNormAct2d)]
     assert all(name.startswith(("encoder.layer3", "encoder.layer4")) for name in left), "stages that never run"
 
 
@@ -46,8 +49,8 @@ def test_attention_still_reaches_the_encoder() -> None:
     given = (None, torch.zeros(1, 1, 64, 64), torch.rand(1, 1, 64, 64))
     with torch.inference_mode():
         expected = [model(images, attention).logits for attention in given]
-        folded = fold_batch_norm(model)
-        found = [folded(images, attention).logits for attention in given]
+        copy = folded(model)
+        found = [copy(images, attention).logits for attention in given]
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     assert not torch.equal(found[1], found[2])
 
@@ -59,10 +62,16 @@ def test_a_convolution_that_runs_twice_is_left_alone() -> None:
     images = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         expected = model(images).fakeness_map
-        torch.testing.assert_close(fold_batch_norm(model)(images).fakeness_map, expected, atol=1e-5, rtol=1e-4)
-    assert type(block[1]) is nn.BatchNorm2d
+        copy = folded(model)
+        torch.testing.assert_close(copy(images).fakeness_map, expected, atol=1e-5, rtol=1e-4)
+    assert type(copy.texture.fine[2][1]) is nn.BatchNorm2d
 
 
-def test_a_loaded_model_is_folded(tmp_path) -> None:
-    build("tu-test_resnet").save_pretrained(tmp_path, license="apache-2.0")
-    assert not any(type(module) is nn.BatchNorm2d for module in load_model(tmp_path).modules())
+def test_a_localizer_gives_what_the_model_gives() -> None:
+    model, photo = build("tu-test_resnet"), smooth(96, 80)
+    given = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
+    with torch.inference_mode():
+        expected = model(given)
+    found = Localizer(model, find_faces=False)(photo)
+    np.testing.assert_allclose(found.fakeness_map, expected.fakeness_map[0, 0], atol=1e-4)
+    assert found.fake_probability == pytest.approx(float(expected.fake_probability), abs=1e-4)
