@@ -20,7 +20,8 @@ from fakelocator_zoo.models.output import DenseOutput
 Runtime = Literal["auto", "torch", "onnx", "openvino"]
 #: Under this key a file holds its :class:`Metadata` as JSON.
 METADATA_KEY = "fakelocator"
-#: The fastest first, as `python -m benchmarks speed` measures them.
+#: The fastest first, as `python -m benchmarks speed` measures them: of the default model on one thread at 512 px
+#: OpenVINO takes .60 and ONNX Runtime .63 of the time of torch, files in int8 .64 and .71.
 _FASTEST_FIRST = (("openvino", "openvino"), ("onnx", "onnxruntime"))
 
 
