@@ -57,7 +57,7 @@ def locate(
     """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo.
 
     For each video: an overlay video with its sound, a CSV by frame and face, and a timeline. The engine ray takes
-    Parquet files with a column path or bytes as well.
+    Parquet files with a column path or bytes, and tar archives of photos (WebDataset), as well.
     """
     from fakelocator_zoo.cli.photo_arguments import collect_photos
     from fakelocator_zoo.images import ImageError
@@ -138,17 +138,17 @@ def _locate_on_ray(
     """Rows are printed or counted, not kept: there may be millions."""
     from fakelocator_zoo.cli.photo_arguments import collect_photos
     from fakelocator_zoo.images import ImageError
-    from fakelocator_zoo.inference.ray_engine import PARQUET, locate_on_ray
+    from fakelocator_zoo.inference.ray_engine import PARQUET, is_shard, locate_on_ray
 
-    tables = [path for path in paths if path.suffix == ".parquet"]
-    collected = collect_photos(path for path in paths if path not in tables)
+    shards = [path for path in paths if is_shard(path)]
+    collected = collect_photos(path for path in paths if not is_shard(path))
     located, failures = 0, collected.failures
     start = time.monotonic()
     with terminal.JsonRows(as_json) as printed:
-        if collected.photos or tables:
+        if collected.photos or shards:
             results = locate_on_ray(
                 collected.photos,
-                tables,
+                shards,
                 load,
                 out,
                 workers=workers,
@@ -156,7 +156,7 @@ def _locate_on_ray(
                 gpus=1 if device and device.startswith("cuda") else 0,
                 settings=settings,
             )
-            for result in terminal.track(results, "locating", None if tables else len(collected.photos)):
+            for result in terminal.track(results, "locating", None if shards else len(collected.photos)):
                 if isinstance(result, ImageError):
                     failures.append(str(result))
                     continue

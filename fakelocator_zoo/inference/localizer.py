@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Verdict = Literal["fake", "real", "unsure", "not judged"]
 _MAPS = ("fakeness_map", "p_fake", "magnitude", "attention")
+#: Pixels of a batch on a CPU: 8 images of 512 px at once leave the cache, and take a fifth longer than one by one.
+_CPU_PIXELS = 512 * 512
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,14 @@ class Localizer:
 
     Args:
         model: a :class:`~fakelocator_zoo.FakeLocator` of any floating dtype, what its ``from_pretrained`` takes, or an
-            exported file (``.onnx``, ``.xml``). It is put into eval mode and moved to ``device``.
+            exported file (``.onnx``, ``.xml``). It is put into eval mode and moved to ``device``. A copy of it runs:
+            make another Localizer after training it further.
         device: where to run; None takes CUDA if there is one, else the CPU.
         find_faces: False scores the whole image always.
         tile: larger faces and photos go through in overlapping tiles of this side.
         overlap: of the tiles, in pixels.
-        batch_size: faces, or photos without one, of one size that go through at once.
+        batch_size: faces, or photos without one, of one size that go through at once; on a CPU no more than fill
+            512 x 512 pixels.
         tta: test-time augmentation: average with the mirrored image; takes twice the time.
         runtime: of a model that is loaded here, as in :func:`~fakelocator_zoo.inference.runtimes.load_model`.
 
@@ -120,6 +124,7 @@ class Localizer:
             raise ValueError(f"unknown runtime {runtime!r} of a model in memory; give 'torch', or an exported file")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.to(self.device).eval()
+        self._network = _fast(self.model)
         self.find_faces, self.tile, self.overlap = find_faces, tile, overlap
         self.batch_size, self.tta = batch_size, tta
 
@@ -164,8 +169,7 @@ class Localizer:
             groups.setdefault(crop.shape, []).append(index)
         scored: dict[int, _Scored] = {}
         for shape, members in groups.items():
-            # What needs tiles goes through alone.
-            count = self.batch_size if max(shape[:2]) <= self.tile else 1
+            count = self._batch_of(shape)
             for start in range(0, len(members), count):
                 chosen = members[start : start + count]
                 scored |= zip(
@@ -176,9 +180,17 @@ class Localizer:
             for index, photo in enumerate(photos)
         ]
 
+    def _batch_of(self, shape: tuple[int, ...]) -> int:
+        """How many crops of one shape go through at once."""
+        if max(shape[:2]) > self.tile:
+            return 1  # what needs tiles
+        if self.device.type != "cpu":
+            return self.batch_size
+        return max(1, min(self.batch_size, _CPU_PIXELS // (shape[0] * shape[1])))
+
     def _score(self, crops: Sequence[np.ndarray], regions: Sequence[_Region]) -> list[_Scored]:
         images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
-        found = predict(self.model, images, self.tile, self.overlap, tta=self.tta)
+        found = predict(self._network, images, self.tile, self.overlap, tta=self.tta)
         given = {name: values.numpy() for name in _MAPS if (values := getattr(found, name)) is not None}
         return [
             _Scored(
@@ -231,6 +243,19 @@ class Localizer:
         if abs(fake_probability - threshold) < unsure:
             return "unsure"
         return "fake" if fake_probability >= threshold else "real"
+
+
+def _fast(model: nn.Module) -> nn.Module:
+    """What runs in place of the model: on a CPU in .7 to .8 of its time, with outputs that differ by rounding alone."""
+    from fakelocator_zoo.inference.fusion import folded
+    from fakelocator_zoo.inference.runtimes import ExportedModel
+    from fakelocator_zoo.models.fakelocator import FakeLocator
+
+    if not isinstance(model, FakeLocator) or isinstance(model, ExportedModel):
+        return model
+    if next(model.parameters()).dtype != torch.float32:
+        return model
+    return folded(model).to(memory_format=torch.channels_last)
 
 
 _ORDER = ("not judged", "real", "unsure", "fake")

@@ -55,7 +55,7 @@ def is_halftone(image: np.ndarray) -> bool:
     """
     image = _centre(image, 512)
     luma = image.astype(np.float32) @ _LUMA
-    if len(np.unique(np.rint(luma))) < _MIN_LEVELS:
+    if np.count_nonzero(np.bincount(np.rint(luma).astype(np.uint8).ravel())) < _MIN_LEVELS:
         return True
     # Dots of several inks show in each colour.
     for channel in (luma, *np.moveaxis(image, 2, 0)):
@@ -113,15 +113,18 @@ def _table_fit(luma: np.ndarray) -> np.ndarray:
     blocks = luma[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2).reshape(-1, 8, 8)
     # Clipping at black and white moves coefficients off their multiples.
     blocks = blocks[(blocks.max(axis=(1, 2), initial=0) < 254) & (blocks.min(axis=(1, 2), initial=255) > 1)]
-    coefficients = dctn(blocks[:: max(1, len(blocks) // _BLOCKS)], axes=(1, 2), norm="ortho") if len(blocks) else blocks
+    blocks = blocks[:: max(1, -(-len(blocks) // _BLOCKS))]
+    coefficients = dctn(blocks, axes=(1, 2), norm="ortho") if len(blocks) else blocks
     scale = np.where(_QUALITIES < 50, 5000 / _QUALITIES, 200 - 2 * _QUALITIES)
-    total, count = np.zeros(len(_QUALITIES)), np.zeros(len(_QUALITIES))
+    total, count = np.zeros(len(_QUALITIES)), np.zeros(len(_QUALITIES), int)
     for (row, column), step_at_50 in _TABLE.items():
-        steps = np.clip((step_at_50 * scale + 50) // 100, 1, 255)[:, None]
-        values = coefficients[None, :, row, column]
-        used = np.abs(values) > steps / 2
-        total += (np.cos(2 * np.pi * values / steps) * used).sum(axis=1)
-        count += used.sum(axis=1)
+        steps = np.clip((step_at_50 * scale + 50) // 100, 1, 255).astype(np.float32)
+        values = np.abs(coefficients[:, row, column])
+        for index, step in enumerate(steps):
+            # Most coefficients are rounded to 0 by most steps; the cosines of the others take the time.
+            used = values[values > step / 2]
+            total[index] += np.cos(np.float32(2 * np.pi) / step * used).sum()
+            count[index] += len(used)
     return np.where(count >= _MIN_COEFFICIENTS, total / np.maximum(count, 1), 0)
 
 

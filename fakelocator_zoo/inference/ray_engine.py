@@ -1,14 +1,17 @@
-"""Photos through a model on a Ray cluster: files or Parquet in, one Parquet file out."""
+"""Photos through a model on a Ray cluster: files, Parquet or tar archives in, one Parquet file out."""
 
 from __future__ import annotations
 
 import logging
 import os
+import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fakelocator_zoo.images import ImageError, make_folder
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES
 from fakelocator_zoo.inference.folders import Locate, Row, describe, locate_batch
 from fakelocator_zoo.inference.prepare import Prepared, prepare
 
@@ -22,7 +25,7 @@ _MARK = {b"Software": b"fakelocator-zoo"}
 
 def locate_on_ray(
     photos: Sequence[Path],
-    tables: Sequence[Path],
+    shards: Sequence[Path],
     load: Callable[[], Locate],
     out: Path,
     *,
@@ -40,7 +43,9 @@ def locate_on_ray(
 
     Args:
         photos: paths that every machine of the cluster sees.
-        tables: Parquet files with a column ``path`` of such paths, or ``bytes`` of image files, or both.
+        shards: files that hold many photos, for which :func:`is_shard` is true: Parquet with a column ``path`` of such
+            paths, or ``bytes`` of image files, or both; tar archives of image files, as WebDataset has them, whose
+            other files are left out. A record that is broken is named, and the rest goes on.
         load: called once in each worker; returns ``localizer.locate_prepared``. It must be picklable.
         out: folder; made where needed.
         workers: how many there are; None takes one a CPU of the cluster, or one a GPU.
@@ -54,7 +59,7 @@ def locate_on_ray(
 
     Raises:
         ImageError: where ``out`` cannot be written, or holds a file of that name that no run wrote.
-        ValueError: where a table has neither column, or the cluster fails.
+        ValueError: where a table has neither column, a shard is of another format, or the cluster fails.
         ImportError: Ray is not installed.
     """
     try:
@@ -68,8 +73,8 @@ def locate_on_ray(
     target = out / PARQUET
     if target.exists() and not _is_ours(target):
         raise ImageError(f"{target} is there already and no result of a run, so it is kept; give another output folder")
-    for table in tables:
-        _check_columns(table)
+    for shard in shards:
+        _check_columns(shard) if shard.suffix == ".parquet" else _check_archive(shard)
     started_here = not ray.is_initialized()
     if started_here:
         try:
@@ -83,7 +88,7 @@ def locate_on_ray(
         resources = ray.cluster_resources()
         most = workers or max(1, int(resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 1)))
         with pq.ParquetWriter(temporary, _schema().with_metadata(_MARK | said)) as writer:
-            for source in _sources(photos, tables):
+            for source in _sources(photos, shards):
                 scored = source.map_batches(
                     _Scorer,
                     fn_constructor_kwargs={"load": load, "find_faces": find_faces},
@@ -114,7 +119,7 @@ class _Scorer:
     def __call__(self, batch: pa.Table) -> pa.Table:
         import pyarrow as pa
 
-        items = [_read(row.get("path"), row.get("bytes"), self.find_faces) for row in batch.to_pylist()]
+        items = [_read(row, self.find_faces) for row in batch.to_pylist()]
         rows = [
             {"path": str(path), "error": str(result)} if isinstance(result, ImageError) else describe(path, result)
             for (path, _), result in zip(items, locate_batch(self.locate, items), strict=True)
@@ -122,8 +127,10 @@ class _Scorer:
         return pa.Table.from_pylist(rows, schema=_schema())
 
 
-def _read(path: str | None, content: bytes | None, find_faces: bool) -> tuple[Path, Prepared | ImageError]:
-    name = Path(path or "image")
+def _read(row: Mapping[str, Any], find_faces: bool) -> tuple[Path, Prepared | ImageError]:
+    name, content = Path(row.get("path") or "image"), row.get("bytes")
+    if row.get("damage"):
+        return name, ImageError(row["damage"])
     try:
         return name, prepare(name if content is None else content, find_faces)._replace(name=str(name))
     except ImageError as error:
@@ -134,14 +141,57 @@ def _read(path: str | None, content: bytes | None, find_faces: bool) -> tuple[Pa
         return name, ImageError(f"{name} cannot be read ({type(error).__name__}: {error}); leave it out")
 
 
-def _sources(photos: Sequence[Path], tables: Sequence[Path]) -> Iterator[Any]:
+def is_shard(path: Path) -> bool:
+    """Whether a path ends as a Parquet file or a tar archive does."""
+    return path.name.lower().endswith((".parquet", ".tar", ".tar.gz", ".tgz"))
+
+
+def _sources(photos: Sequence[Path], shards: Sequence[Path]) -> Iterator[Any]:
     import ray.data
 
+    tables = [str(shard.absolute()) for shard in shards if shard.suffix == ".parquet"]
+    archives = [str(shard.absolute()) for shard in shards if shard.suffix != ".parquet"]
     if photos:
         yield ray.data.from_items([{"path": str(photo.absolute())} for photo in photos])
+    # Reading takes little, and must not wait for a CPU that a worker holds.
     if tables:
-        # Reading takes little, and must not wait for a CPU that a worker holds.
-        yield ray.data.read_parquet([str(table.absolute()) for table in tables], ray_remote_args={"num_cpus": 0})
+        yield ray.data.read_parquet(tables, ray_remote_args={"num_cpus": 0})
+    if archives:
+        found = ray.data.from_items([{"archive": each} for each in archives], override_num_blocks=len(archives))
+        yield found.flat_map(_archived, num_cpus=0)
+
+
+def _archived(row: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The image files of a tar archive: ``path`` (that of the archive and theirs in it), ``bytes``, and ``damage``."""
+    archive = row["archive"]
+    end = 0
+    try:
+        # A damaged header is skipped like zeros, and seen by the gap before the next member.
+        with tarfile.open(archive, ignore_zeros=True) as tar:
+            for member in tar:
+                path = f"{archive}/{member.name}"
+                if member.offset != end and end:
+                    yield _damage(f"{archive}@{end}", f"{archive} is damaged from byte {end} to {member.offset}")
+                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+                if member.isfile() and Path(member.name).suffix.lower() in IMAGE_SUFFIXES:
+                    content = tar.extractfile(member)
+                    assert content is not None
+                    yield {"path": path, "bytes": content.read(), "damage": ""}
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        yield _damage(archive, f"{archive} is cut off ({error}); what comes before was read")
+
+
+def _damage(path: str, sentence: str) -> dict[str, Any]:
+    return {"path": path, "bytes": b"", "damage": sentence}
+
+
+def _check_archive(archive: Path) -> None:
+    try:
+        if tarfile.is_tarfile(archive):
+            return
+    except OSError as error:
+        raise ValueError(f"{archive} cannot be read ({error.strerror})") from error
+    raise ValueError(f"{archive} is no tar archive; give another")
 
 
 def _check_columns(table: Path) -> None:

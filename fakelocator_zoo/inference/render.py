@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,8 @@ _HEAT = np.array(
     [(0, 0, 0), (38, 12, 84), (105, 22, 110), (172, 42, 92), (226, 84, 52), (250, 150, 36), (252, 244, 164)],
     np.float64,
 )
+#: Of 256 levels, (256, 3).
+_COLOURS = np.stack([np.interp(np.linspace(0, 6, 256), np.arange(7), channel) for channel in _HEAT.T], axis=1)
 _MARGIN = 8
 _SMALLEST_WITH_SCALE = 160  # pixels of the shorter side
 VERDICT_COLOURS = {
@@ -34,10 +37,7 @@ VERDICT_COLOURS = {
 
 def heat(values: np.ndarray, full_colour: float = FULL_COLOUR) -> np.ndarray:
     """A map (H, W) in [0, 1] as colours (H, W, 3) uint8: black at 0, light yellow from ``full_colour`` on."""
-    stops = np.linspace(0, 1, len(_HEAT))
-    strength = np.arange(256) / 255
-    table = np.stack([np.interp(strength, stops, _HEAT[:, channel]) for channel in range(3)], axis=1)
-    return np.rint(table).astype(np.uint8)[np.rint(_strength(values, full_colour) * 255).astype(np.uint8)]
+    return np.rint(_COLOURS).astype(np.uint8)[_levels(values, full_colour)]
 
 
 def overlay(image: np.ndarray, fakeness_map: np.ndarray) -> np.ndarray:
@@ -48,9 +48,14 @@ def overlay(image: np.ndarray, fakeness_map: np.ndarray) -> np.ndarray:
     """
     if image.shape[:2] != fakeness_map.shape:
         raise ValueError(f"the photo is {image.shape[:2]} and the map {fakeness_map.shape}; they must have one size")
-    opacity = (_strength(fakeness_map) * _OPACITY)[..., None]
-    mixed = image * (1 - opacity) + heat(fakeness_map) * opacity
-    return np.rint(mixed).astype(np.uint8)
+    levels = _levels(fakeness_map, FULL_COLOUR)
+    opacity = np.arange(256) / 255 * _OPACITY
+    # Of 8 bits, times 256: whole numbers and two tables take a third of the time of floating point.
+    kept = np.rint(256 * (1 - opacity)).astype(np.uint16)
+    colours = np.rint(_COLOURS * (256 - kept)[:, None] + 128).astype(np.uint16)
+    mixed = np.take(colours, levels, axis=0)
+    mixed += image * np.take(kept, levels)[..., None]
+    return (mixed >> 8).astype(np.uint8)
 
 
 def render(result: Localization) -> np.ndarray:
@@ -111,8 +116,9 @@ def side_by_side(images: Sequence[np.ndarray], titles: Sequence[str], height: in
     return np.asarray(sheet)
 
 
-def _strength(values: np.ndarray, full_colour: float = FULL_COLOUR) -> np.ndarray:
-    return np.clip(values.astype(np.float32) / full_colour, 0, 1)
+def _levels(values: np.ndarray, full_colour: float) -> np.ndarray:
+    """0 to 255: which of the colours shows a value."""
+    return np.rint(np.clip(values.astype(np.float32) * (255 / full_colour), 0, 255)).astype(np.uint8)
 
 
 def _caption(start: str, verdict: str, fake_probability: float) -> str:
@@ -127,7 +133,7 @@ def _label(draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, font: 
 
 def _draw_scale(picture: Image.Image, size: int) -> None:
     """The colours of the map with their values, in the lower left corner."""
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=size)
+    draw, font = ImageDraw.Draw(picture), _font(size)
     length = picture.width // 4
     low, high = "0", f"{FULL_COLOUR} or more"
     widths = [round(font.getlength(text)) for text in (low, high)]
@@ -147,7 +153,12 @@ def _at_height(picture: Image.Image, height: int) -> Image.Image:
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _fitting_font(text: str, width: int, size: int) -> _Font:
-    while size > 9 and ImageFont.load_default(size=size).getlength(text) > width:
-        size -= 1
+@lru_cache(maxsize=64)
+def _font(size: float) -> _Font:
     return ImageFont.load_default(size=size)
+
+
+def _fitting_font(text: str, width: int, size: int) -> _Font:
+    while size > 9 and _font(size).getlength(text) > width:
+        size -= 1
+    return _font(size)

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from benchmarks.harness import contenders
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table, table_function
-from benchmarks.tables import clustering, controls, cross_attribute, design, speed
+from benchmarks.tables import _end_to_end, clustering, controls, cross_attribute, design, speed
 from fakelocator_zoo.evaluation.samples import read_paired
 from fakelocator_zoo.face_parsing import FaceParser
 from tests.benchmarks.conftest import ENCODER, photo, write
@@ -147,11 +147,32 @@ def test_a_training_needs_a_bank_or_says_so(options: Options) -> None:
             table_function(name)(replace(options, bank=None))
 
 
-def test_speed_is_measured_in_turns_beside_unet(options: Options) -> None:
+def test_speed_stands_beside_its_bases(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        _end_to_end, "time_start", lambda *_: {"seconds": {_end_to_end.IMPORTS: [1.0], _end_to_end.FIRST: [1.25]}}
+    )
+    monkeypatch.setattr(
+        _end_to_end, "time_ray", lambda *_: {"count": 4, "seconds": {"Ray, 1 worker": [8.0], "Ray, 2 workers": [4.0]}}
+    )
+    monkeypatch.setattr(_end_to_end, "peak_memory", lambda *_: {"megabytes": 812.4})
     table = made("speed", options)
-    assert [row[2] for row in table.rows][:4] == [speed.UNET, speed.PLAIN, speed.ATTENDING, speed.PARSER]
-    assert cells(table, table.rows[0])[f"times {speed.UNET}"] == "1.00 [1.00, 1.00]"
-    assert cells(table, table.rows[1])[f"times {speed.PLAIN}"] == "1.00 [1.00, 1.00]"
+    rows = {row[2]: cells(table, row) for row in table.rows}
+    assert [*rows][:4] == [speed.UNET, speed.PLAIN, speed.ATTENDING, speed.PARSER]
+    assert (rows[speed.UNET]["times as fast"], rows[speed.PLAIN]["as"]) == ("-", speed.UNET)
+    assert rows[_end_to_end.FOLDER]["as"] == _end_to_end.BARE
+    assert rows[_end_to_end.FIRST]["times as fast"] == "0.80 [0.80, 0.80]"
+    assert rows["Ray, 2 workers"]["times as fast"] == "2.00 [2.00, 2.00]"
+    assert rows["Ray, 2 workers"]["measured"] == "1000.0 [1000.0, 1000.0] ms"
+    assert rows["peak memory"]["measured"] == "812 MB"
+    assert {"pixel AUC, int8", "image AUC, float32"} <= {*rows}
+
+
+@pytest.mark.slow
+def test_processes_are_timed_and_weighed(options: Options) -> None:
+    name = options.models[0]
+    seconds = _end_to_end.time_start(name, options, 1)["seconds"]
+    assert seconds[_end_to_end.FIRST][0] > 0 < seconds[_end_to_end.IMPORTS][0]
+    assert 100 < _end_to_end.peak_memory(name, options)["megabytes"] < 4000
 
 
 def test_the_networks_timed_differ_as_they_say(options: Options) -> None:

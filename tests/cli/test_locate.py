@@ -160,11 +160,11 @@ def test_usage_errors(photos: Path) -> None:
 
 
 def test_interrupt_leaves_nothing_half_written(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(self: Image.Image, path: Path, *_: object, **__: object) -> None:
-        Path(path).write_bytes(b"half")
+    def interrupt(self: Path, content: bytes) -> None:
+        self.write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Image.Image, "save", interrupt)
+    monkeypatch.setattr(Path, "write_bytes", interrupt)
     assert locate(photos, "--out", tmp_path / "out")[0] == 130
     assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b""]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,15 +43,27 @@ def test_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, f
     write_image(tmp_path / "a.png", PICTURE)
     before = (tmp_path / "a.png").read_bytes()
 
-    def fail(self: Image.Image, path: Path, *_: object, **__: object) -> None:
-        Path(path).write_bytes(b"half")
+    def fail(self: Path, content: bytes) -> None:
+        self.write_text("half")
         raise failure
 
-    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(ImageError if isinstance(failure, OSError) else KeyboardInterrupt):
         write_image(tmp_path / "a.png", PICTURE + 1)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_pillow_writes_the_same_pixels_where_opencv_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).random((40, 30))
+    for name in ("opencv", "pillow"):
+        write_image(tmp_path / f"{name}.png", PICTURE)
+        write_map(tmp_path / f"{name}_map.png", values)
+        monkeypatch.setitem(sys.modules, "cv2", None)
+    for ending in (".png", "_map.png"):
+        first, second = (Image.open(tmp_path / f"{name}{ending}") for name in ("opencv", "pillow"))
+        assert first.mode == second.mode and np.array_equal(first, second)
+        assert is_result(tmp_path / f"pillow{ending}") and is_result(tmp_path / f"opencv{ending}")
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:

@@ -94,6 +94,21 @@ def test_the_file_says_what_it_is(exported):
     assert said["evidence_stride"] == model.evidence_stride
 
 
+def test_int8_file_stays_close_and_spares_heads_and_inputs(tmp_path):
+    model, path = build(), tmp_path / "model.onnx"
+    export_model(model, path, int8=True, photos=[smooth(96, 80), smooth(64, 64, seed=1)])
+    loaded = load_model(path, "onnx")
+    assert loaded.metadata.precision == "int8"
+    image = torch.from_numpy(smooth(70, 90, seed=2)).permute(2, 0, 1)[None].float() / 255
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(image).p_fake, model(image).p_fake, atol=0.05, rtol=0)
+    graph = onnx.load(path).graph
+    made_by = {output: node for node in graph.node for output in node.output}
+    weights = [node.input[1] for node in graph.node if node.op_type == "Conv"]
+    in_float = [name for name in weights if name not in made_by]
+    assert 0 < len(in_float) < len(weights) and any("head" in name for name in in_float)
+
+
 def test_openvino_file(tmp_path):
     pytest.importorskip("openvino")
     model, path = build(), tmp_path / "model.xml"
@@ -117,6 +132,8 @@ def test_torch_export_file_is_for_others(tmp_path):
         torch.testing.assert_close(program.module()(images)[4], model(images).logits)
     with pytest.raises(ValueError, match="pickles, which are never read"):
         load_model(path)
+    with pytest.raises(ValueError, match="knows no int8"):
+        export_model(model, tmp_path / "int8.pt2", "torch-export", int8=True)
 
 
 def test_commands(tmp_path):

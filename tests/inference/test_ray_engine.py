@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,8 @@ def killed_once(flag: Path) -> Locate:
     return locate
 
 
-def run(photos: list[Path], tables: list[Path], out: Path, load: Any = brightness) -> list[Any]:
-    return list(locate_on_ray(photos, tables, load, out, batch_size=2, find_faces=False))
+def run(photos: list[Path], shards: list[Path], out: Path, load: Any = brightness) -> list[Any]:
+    return list(locate_on_ray(photos, shards, load, out, batch_size=2, find_faces=False))
 
 
 def by_path(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -98,12 +99,38 @@ def test_parquet_of_bytes_with_a_broken_record(photos: list[Path], tmp_path: Pat
     assert len(pq.read_table(tmp_path / "out" / "results.parquet")) == 12
 
 
+def test_tar_archives_with_broken_records(photos: list[Path], tmp_path: Path) -> None:
+    whole, cut = tmp_path / "a.tar", tmp_path / "b.tar"
+    for archive, chosen in ((whole, photos[:8]), (cut, photos[8:])):
+        with tarfile.open(archive, "w") as tar:
+            for photo in chosen:
+                tar.add(photo, photo.name)
+                tar.addfile(tarfile.TarInfo(f"{photo.stem}.json"))
+    with tarfile.open(whole) as tar:
+        places = {member.name: member for member in tar}
+    content = bytearray(whole.read_bytes())
+    content[places["2.png"].offset : places["2.png"].offset + 512] = b"?" * 512  # the header of one
+    content[places["5.png"].offset_data : places["5.png"].offset_data + 8] = b"no image"  # the photo of another
+    whole.write_bytes(content)
+    with tarfile.open(cut) as tar:
+        cut.write_bytes(cut.read_bytes()[: tar.getmember("10.png").offset_data + 20])
+    results = run([], [whole, cut], tmp_path / "out")
+    rows = [each for each in results if not isinstance(each, ImageError)]
+    assert {Path(row["path"]).stem for row in rows} == {"0", "1", "3", "4", "6", "7", "8", "9"}
+    errors = sorted(str(each) for each in results if isinstance(each, ImageError))
+    assert len(errors) == 3
+    assert errors[0].startswith(f"{whole} is damaged from byte {places['2.png'].offset}")
+    assert errors[1].startswith(f"{whole}/5.png") and errors[2].startswith(f"{cut} is cut off")
+
+
 def test_tables_without_photos_and_files_of_others(photos: list[Path], tmp_path: Path) -> None:
     pq.write_table(pa.table({"number": [1]}), tmp_path / "table.parquet")
     with pytest.raises(ValueError, match="it needs path or bytes"):
         run([], [tmp_path / "table.parquet"], tmp_path / "out")
-    with pytest.raises(ValueError, match="is no Parquet file"):
-        run([], [photos[0]], tmp_path / "out")
+    for name, message in (("text.parquet", "is no Parquet file"), ("text.tar", "is no tar archive")):
+        (tmp_path / name).write_text("no shard")
+        with pytest.raises(ValueError, match=message):
+            run([], [tmp_path / name], tmp_path / "out")
     pq.write_table(pa.table({"number": [1]}), tmp_path / "out" / "results.parquet")
     with pytest.raises(ImageError, match="so it is kept"):
         run(photos, [], tmp_path / "out")
