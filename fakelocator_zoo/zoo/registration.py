@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 @cache
 def register() -> None:
-    """Import smp and timm, and register the models with both; a second call changes nothing."""
+    """Make the models known to smp and timm, which are imported where they are not yet.
+
+    Afterwards ``smp.create_model("fakelocator", ...)`` and ``timm.create_model("fakelocator_...")`` work, whichever
+    library is imported first. A second call changes nothing.
+    """
     import segmentation_models_pytorch  # noqa: F401 (imports timm)
 
     register_with_imported()

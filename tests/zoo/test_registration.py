@@ -50,7 +50,7 @@ assert timm.list_models("fakelocator*") == sorted({name.split(".")[0] for name i
     "order",
     [
         "import timm, segmentation_models_pytorch as smp; import fakelocator_zoo",
-        "import fakelocator_zoo; fakelocator_zoo.list_models(); import timm, segmentation_models_pytorch as smp",
+        "import fakelocator_zoo; fakelocator_zoo.register(); import timm, segmentation_models_pytorch as smp",
         "import timm; from fakelocator_zoo import FakeLocator; import segmentation_models_pytorch as smp",
     ],
 )
