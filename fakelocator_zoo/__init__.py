@@ -7,8 +7,8 @@ Public names are imported on first use, so ``import fakelocator_zoo`` takes less
 - of a library that was imported before this package: at once;
 - of both libraries: after :func:`register`, or the first use of any other public name.
 
-``import fakelocator_zoo; import timm`` alone registers nothing: timm (9 s of processor time with torch) would have to be
-imported here, or its import be hooked. timm then says "Unknown model", smp a KeyError; call :func:`register`.
+``import fakelocator_zoo; import timm`` alone registers nothing: this package would have to import timm, which takes
+seconds, or hook its import. timm then raises "Unknown model", smp "Wrong architecture type"; call :func:`register`.
 """
 
 from __future__ import annotations

@@ -18,9 +18,7 @@ def adapt(
         "fakelocator_adapted"
     ),
     model: ModelOption = None,
-    method: Annotated[
-        str, typer.Option(help="tsne, or opentsne (the extra `cluster`: faster, places new photos).")
-    ] = "tsne",
+    method: Annotated[str, typer.Option(help="tsne, or opentsne (the extra `cluster`; faster).")] = "tsne",
     seed: Annotated[int, typer.Option(help="Same seed, same labels.")] = 0,
     device: DeviceOption = None,
 ) -> None:

@@ -64,7 +64,6 @@ class Adapter:
 
     Raises:
         ValueError: where the folder holds no whole adapter, or one of another model.
-        ImportError: where the adapter needs openTSNE and it is not installed.
     """
 
     def __init__(self, folder: str | Path, model: FakeLocator) -> None:

@@ -14,8 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from fakelocator_zoo.clustering import embedding as maps
-from fakelocator_zoo.clustering.embedding import embed, fit_reduction, two_means
+from fakelocator_zoo.clustering.embedding import Method, embed, fit_reduction, two_means
 from fakelocator_zoo.clustering.separability import Separability, assess
 
 Label = Literal["real", "fake", 0, 1]
@@ -45,13 +44,12 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
     kept if its smaller cluster is below a fifth and it passes the same judgement, since k-means of an embedding
     halves the larger cluster where the other is rare.
 
+    A new sample belongs to the nearer centroid of the reduced features, in the clusters' shared (shrunk) covariance.
     Fitting runs on one thread: t-SNE magnifies rounding, which depends on the number of threads.
 
     Args:
         n_components: dimensions of the embedding: 1, 2 or 3.
-        method: ``"tsne"`` (scikit-learn) or ``"opentsne"`` (the extra ``cluster``; faster). With ``"tsne"`` a new
-            sample belongs to the nearer centroid of the reduced features, in the clusters' shared (shrunk)
-            covariance; with ``"opentsne"`` the same in the embedding, in which its transform places the sample.
+        method: ``"tsne"`` (scikit-learn) or ``"opentsne"`` (the extra ``cluster``; faster).
         perplexity: of t-SNE; clamped to a third of the samples.
         max_samples: of more samples t-SNE sees a random subsample, and the rest is labelled as new samples are.
         random_state: of all that is random; an int gives the same labels each time.
@@ -84,7 +82,7 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         self,
         n_components: int = 2,
         *,
-        method: maps.Method = "tsne",
+        method: Method = "tsne",
         perplexity: float = 30.0,
         max_samples: int = 4000,
         random_state: int | np.random.RandomState | None = None,
@@ -165,8 +163,6 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
             raise ValueError(
                 f"perplexity must be positive and max_samples at least 100, got {self.perplexity}, {self.max_samples}"
             )
-        if self.method == "opentsne":
-            maps.import_opentsne()
 
     def _fit_clusters(self, X: np.ndarray, known: list[int]) -> np.ndarray:
         """Cluster and judge; P(cluster 1) of all samples."""
@@ -176,46 +172,42 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
             chosen = np.unique(np.concatenate([drawn, np.array(known, np.int64)]))
         self.subsample_ = chosen
         self.reduction_ = fit_reduction(X[chosen], self._seed)
-        self.reference_ = self.reduction_.transform(X[chosen])
-        self._opentsne: Any = None
-        if len(np.unique(self.reference_, axis=0)) < 2:
+        reduced = self.reduction_.transform(X)
+        reference = reduced[chosen]
+        if len(np.unique(reference, axis=0)) < 2:
             self.embedding_ = np.zeros((len(chosen), self.n_components), np.float32)
             self._set_judgement(Separability(0.0, 0.0, 0.0, 0.0, "all samples are alike"))
             self.cluster_labels_ = np.zeros(len(X), np.int64)
-            self.coef_, self.intercept_ = np.zeros(self._space().shape[1]), -30.0
+            self.coef_, self.intercept_ = np.zeros(reference.shape[1]), -30.0
             return np.zeros(len(X))
-        embedding, self._opentsne = embed(self.reference_, self.n_components, self.method, self.perplexity, self._seed)
+        embedding = embed(reference, self.n_components, self.method, self.perplexity, self._seed)
         self.embedding_ = embedding.astype(np.float32)
-        partition = self._partition()
-        centroids = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(self._space(), partition)
+        partition = self._partition(reference)
+        centroids = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(reference, partition)
         self.coef_, self.intercept_ = centroids.coef_[0], float(centroids.intercept_[0])
-        posterior = np.empty(len(X))
-        posterior[chosen] = self._posterior_in(self._space())
-        rest = np.setdiff1d(np.arange(len(X)), chosen)
-        if len(rest):
-            posterior[rest] = self._posterior_in(self._place(X[rest]))
+        posterior = self._posterior_of(reduced)
         self.cluster_labels_ = (posterior >= 0.5).astype(np.int64)
         self.cluster_labels_[chosen] = partition
         return posterior
 
-    def _partition(self) -> np.ndarray:
+    def _partition(self, features: np.ndarray) -> np.ndarray:
         """k-means of the embedding or, where that fails and a small cluster passes, k-means of the features."""
 
         def embedded_again(chosen: np.ndarray, seed: int) -> np.ndarray:
             # A random start: from PCA's every seed would lay the groups out in nearly the same way.
-            points, _ = embed(self.reference_[chosen], self.n_components, self.method, self.perplexity, seed, "random")
+            points = embed(features[chosen], self.n_components, self.method, self.perplexity, seed, "random")
             return two_means(points, seed)
 
         partition = two_means(self.embedding_, self._seed)
-        judged = assess(self.reference_, self.embedding_, partition, embedded_again, self._seed)
+        judged = assess(features, self.embedding_, partition, embedded_again, self._seed)
         if not judged.separable:
-            rare = two_means(self.reference_, self._seed)
+            rare = two_means(features, self._seed)
             if 1 < min(rare.sum(), (1 - rare).sum()) < _RARE * len(rare):
                 by_features = assess(
-                    self.reference_,
+                    features,
                     self.embedding_,
                     rare,
-                    lambda chosen, seed: two_means(self.reference_[chosen], seed),
+                    lambda chosen, seed: two_means(features[chosen], seed),
                     self._seed,
                 )
                 if by_features.separable:
@@ -257,24 +249,10 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
         with threadpool_limits(limits=1):
-            return self._posterior_in(self._place(X))
+            return self._posterior_of(self.reduction_.transform(X))
 
-    def _posterior_in(self, space: np.ndarray) -> np.ndarray:
-        return expit(space.astype(np.float64) @ self.coef_ + self.intercept_)
-
-    def _space(self) -> np.ndarray:
-        """In which the centroids lie: the subsample's features or, with openTSNE, its embedding."""
-        return self.reference_ if self.method == "tsne" else self.embedding_
-
-    def _place(self, X: np.ndarray) -> np.ndarray:
-        reduced = self.reduction_.transform(X)
-        if self.method == "tsne":
-            return reduced
-        if self._opentsne is None:
-            if not self.coef_.any():  # all samples were alike
-                return np.zeros((len(X), self.n_components))
-            self._opentsne = maps.rebuild_opentsne(self.reference_, self.embedding_, self.perplexity, self._seed)
-        return maps.place(self._opentsne, reduced)
+    def _posterior_of(self, reduced: np.ndarray) -> np.ndarray:
+        return expit(reduced.astype(np.float64) @ self.coef_ + self.intercept_)
 
 
 def _check_labelled(

@@ -38,8 +38,6 @@ def save_clustering(
     check_is_fitted(clusters)
     arrays = {f"reduction.{name}": values for name, values in clusters.reduction_._asdict().items()}
     arrays["coef"] = clusters.coef_
-    if clusters.method == "opentsne":
-        arrays |= {"reference": clusters.reference_, "embedding": clusters.embedding_}
     config = {
         "model_type": _TYPE,
         "options": {**clusters.get_params(), "random_state": clusters._seed},
@@ -70,8 +68,6 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
         clusters._check_arguments()
         clusters.reduction_ = Reduction(**{name: tensors[f"reduction.{name}"] for name in Reduction._fields})
         clusters.coef_, clusters.intercept_ = tensors["coef"].astype(np.float64), float(config["intercept"])
-        if clusters.method == "opentsne":
-            clusters.reference_, clusters.embedding_ = tensors["reference"], tensors["embedding"]
         for name in _VALUES:
             setattr(clusters, name, config["values"][name])
         about = dict(config["about"])
@@ -79,5 +75,4 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
     except (KeyError, TypeError) as error:
         raise ValueError(f"{folder} is no whole clustering: {CONFIG} and {WEIGHTS} lack {error}") from None
     clusters.n_features_in_ = len(clusters.reduction_.mean)
-    clusters._opentsne = None
     return clusters, about

@@ -53,26 +53,6 @@ def map_scores(
     }
 
 
-def score_pairs(
-    predict: Predict, fakes: Iterable[LabelledFake], *, threshold: float = MAP_THRESHOLD, batch_size: int = 16
-) -> list[ScoredFake]:
-    """Scores of labelled fakes in their order; ``generator`` is left empty.
-
-    Args:
-        predict: images (B, 3, H, W) in [0, 1] -> :class:`~fakelocator_zoo.evaluation.predictors.Prediction`.
-        fakes: read as they are needed.
-        threshold: from this map value on a pixel counts as fake.
-        batch_size: neighbours of one size that go through together.
-
-    Raises:
-        ValueError: where ``predict`` returns another shape or range than it must.
-    """
-    rows = _Rows(threshold)
-    for batch in _batches((_Item(fake.name, "", fake.fake, fake) for fake in fakes), batch_size):
-        rows.add(batch, checked(predict, [item.image for item in batch]))
-    return rows.fakes.get("", [])
-
-
 def evaluate_all(
     predictors: Sequence[Predictor],
     data: EvaluationSet,

@@ -177,33 +177,10 @@ def read_paired(
                 files.append(FakeFiles(name, pair.fake, pair.real, mask, off_centre))
             else:
                 unmatched.update(dict.fromkeys(pair))
-        generators[generator] = Fakes(_spread(files, limit), degrade)
+        generators[generator] = Fakes(spread(files, limit), degrade)
     if not any(generators.values()):
         raise ValueError(f"no pair of {folder} has a mask of its name in {masks}; a mask is matched by name")
-    return EvaluationSet(_photos_of(generators.values(), degrade), generators, paired=True, unmatched=tuple(unmatched))
-
-
-def read_edits(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
-    """Several edits of each photo: ``fake/<person>_<edit>`` of ``real/<person>``; each edit counts as a generator.
-
-    Args:
-        limit: photos of each edit, spread evenly over the names; None takes all.
-        degrade: applied to real and fake alike.
-
-    Raises:
-        FileNotFoundError: where a folder is missing or holds no image, or an edit has no photo.
-        ValueError: where ``limit`` is below 1.
-    """
-    folder = Path(folder)
-    photos = {path.stem: path for path in list_images([folder / "real"])}
-    edits: dict[str, list[FakeFiles]] = {}
-    for path in list_images([folder / "fake"]):
-        person, _, edit = path.stem.partition("_")
-        if person not in photos:
-            raise FileNotFoundError(f"{path} is an edit of {person}, whose photo is not in {folder / 'real'}")
-        edits.setdefault(edit, []).append(FakeFiles(person, path, photos[person]))
-    generators = {edit: Fakes(_spread(files, limit), degrade) for edit, files in sorted(edits.items())}
-    return EvaluationSet(_photos_of(generators.values(), degrade), generators, paired=True)
+    return EvaluationSet(photos_of(generators.values(), degrade), generators, paired=True, unmatched=tuple(unmatched))
 
 
 def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
@@ -223,10 +200,10 @@ def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degrada
     real, fake = folder / "real", folder / "fake"
     if not real.is_dir() and not fake.is_dir():
         raise FileNotFoundError(f"{folder} holds neither real/ nor fake/; give a folder with photos in one of them")
-    photos = _spread(list_images([real]), limit) if real.is_dir() else []
+    photos = spread(list_images([real]), limit) if real.is_dir() else []
     generators = {
         generator: Fakes(
-            [FakeFiles(f"{generator}/{_name(path, fakes)}", path) for path in _spread(list_images([fakes]), limit)],
+            [FakeFiles(f"{generator}/{_name(path, fakes)}", path) for path in spread(list_images([fakes]), limit)],
             degrade,
         )
         for generator, fakes in (_generator_folders(fake) if fake.is_dir() else {}).items()
@@ -253,7 +230,7 @@ def read_photos(
     found = {
         Path(folder).resolve() / path.relative_to(folder): None
         for folder in folders
-        for path in _spread(list_images([folder]), limit)
+        for path in spread(list_images([folder]), limit)
     }
     above = Path(os.path.commonpath([Path(folder).resolve().parent for folder in folders]))
     return Photos({path.relative_to(above).as_posix(): path for path in found}, degrade)
@@ -267,7 +244,7 @@ def read_photo(path: Path) -> np.ndarray:
     return photo
 
 
-def _photos_of(generators: Iterable[Fakes], degrade: Degradation | None) -> Photos:
+def photos_of(generators: Iterable[Fakes], degrade: Degradation | None) -> Photos:
     files = {each.name: each.real for fakes in generators for each in fakes.files if each.real is not None}
     return Photos(dict(sorted(files.items())), degrade)
 
@@ -288,7 +265,7 @@ def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).with_suffix("").as_posix()
 
 
-def _spread(items: Sequence[T], limit: int | None) -> list[T]:
+def spread(items: Sequence[T], limit: int | None) -> list[T]:
     """At most ``limit`` items, evenly spread, the first and the last among them."""
     if limit is None:
         return list(items)

@@ -14,7 +14,7 @@ _ATTENTION_SIDE = 1024  # a face parser reduces the image anyway; reduced here, 
 
 
 class Prediction(NamedTuple):
-    """What a model says of images (B, 3, H, W); float32 tensors on the CPU. Of a single image without the B."""
+    """What a model says of images (B, 3, H, W); float32 tensors on the CPU."""
 
     fakeness_map: Tensor  #: (B, H, W) in [0, 1], ``p_fake * magnitude``
     fake_probability: Tensor  #: (B,) in [0, 1]
@@ -22,16 +22,6 @@ class Prediction(NamedTuple):
     magnitude: Tensor  #: (B, H, W) in [0, 1]
     attention: Tensor | None  #: (B, H, W) in [0, 1]; None for a model without attention
     face_found: Tensor | None  #: (B,) bool, whether the face parser found a face; None without one
-
-
-def predict_tiled(
-    model: nn.Module, image: Tensor, tile: int = 768, overlap: int = 64, *, tta: bool = False
-) -> Prediction:
-    """:func:`predict` of one image (3, H, W): maps (H, W), numbers without dimension."""
-    if image.ndim != 3 or image.shape[0] != 3 or image.numel() == 0:
-        raise ValueError(f"image must be (3, H, W), got {tuple(image.shape)}")
-    found = predict(model, image[None], tile, overlap, tta=tta)
-    return Prediction._make(None if each is None else each[0] for each in found)
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from PIL import Image
 from fakelocator_zoo.evaluation import samples
 from fakelocator_zoo.evaluation.evaluate import evaluate_all
 from fakelocator_zoo.evaluation.predictors import constant, high_pass
-from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_edits, read_paired, read_photos, read_whole
+from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_paired, read_photos, read_whole
 from fakelocator_zoo.images import ImageError, read_image
 from fakelocator_zoo.transforms.degradations import degradation
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
@@ -243,26 +243,3 @@ def test_real_and_fake_are_degraded_alike_and_the_truth_is_not(pairs: Path) -> N
     assert sample.real is not None
     assert sample.fake.shape == sample.real.shape == data.photos[0].shape == (12, 16, 3)
     assert sample.size == SIZE and np.array_equal(sample.true_map, sharp.true_map)
-
-
-def test_an_edit_stands_as_a_generator_and_its_photo_as_the_truth(tmp_path: Path) -> None:
-    photos = {name: save(tmp_path / f"real/{name}.png", noise(*SIZE, seed=i)) for i, name in enumerate("ab")}
-    for edit, names in {"Bald": "ab", "Black_Hair": "b"}.items():
-        for name in names:
-            save(tmp_path / f"fake/{name}_{edit}.png", noise(*SIZE, seed=9))
-    data = read_edits(tmp_path, degrade=degradation("jpeg", 50))
-    assert data.paired and data.photos.names == ("a", "b")
-    assert {name: len(samples) for name, samples in data.generators.items()} == {"Bald": 2, "Black_Hair": 1}
-    sample = data.generators["Black_Hair"][0]
-    real = np.asarray(Image.open(photos["b"]))
-    assert sample.name == "b" and sample.mask is None
-    assert np.array_equal(sample.true_map, fakeness_map(real, noise(*SIZE, seed=9)))
-    assert not np.array_equal(sample.fake, noise(*SIZE, seed=9)), "it is degraded, and the truth is not"
-    assert len(read_edits(tmp_path, limit=1).photos) == 2  # the first of Bald is a, that of Black_Hair b
-
-
-def test_an_edit_without_its_photo_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "real/a.png", noise(*SIZE, seed=0))
-    save(tmp_path / "fake/c_Bald.png", noise(*SIZE, seed=1))
-    with pytest.raises(FileNotFoundError, match="an edit of c, whose photo is not in"):
-        read_edits(tmp_path)

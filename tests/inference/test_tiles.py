@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.inference.tiles import Prediction, predict, predict_tiled
+from fakelocator_zoo.inference.tiles import Prediction, predict
 from tests.inference.stubs import StubModel, as_batch, noise
 
 
@@ -50,9 +50,9 @@ def test_a_batch_equals_its_images() -> None:
     model, images = StubModel().eval(), torch.cat([as_batch(noise(40, 60, seed)) for seed in range(3)])
     batch = predict(model, images)
     for index in range(3):
-        alone = predict_tiled(model, images[index])
-        torch.testing.assert_close(batch.fakeness_map[index], alone.fakeness_map)
-        torch.testing.assert_close(batch.fake_probability[index], alone.fake_probability)
+        alone = predict(model, images[index : index + 1])
+        torch.testing.assert_close(batch.fakeness_map[index], alone.fakeness_map[0])
+        torch.testing.assert_close(batch.fake_probability[index], alone.fake_probability[0])
 
 
 def test_uint8_is_read_as_255ths() -> None:
@@ -97,8 +97,6 @@ def test_bad_tile_sizes(tile: int, overlap: int) -> None:
 def test_bad_shapes() -> None:
     with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
         predict(StubModel(), torch.rand(1, 1, 10, 10))
-    with pytest.raises(ValueError, match=r"\(3, H, W\)"):
-        predict_tiled(StubModel(), torch.rand(1, 3, 10, 10))
 
 
 def test_twelve_megapixels_are_read_in_pieces() -> None:

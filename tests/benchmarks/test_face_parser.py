@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask, read_scenery
-from fakelocator_zoo.data.landmarks import LANDMARK_PARTS, draw_parts, read_landmarks, read_tem
-from fakelocator_zoo.evaluation.face_parser import evaluate_face_parser
-from fakelocator_zoo.face_parsing import PARTS, FaceParser
-from fakelocator_zoo.face_parsing.parser import PartMapping
-from fakelocator_zoo.training.face_parser import (
+from benchmarks.face_parser.augmentation import FaceAugmentation
+from benchmarks.face_parser.evaluate import evaluate_face_parser
+from benchmarks.face_parser.faces import LabelledFaces, read_celebamask, read_scenery
+from benchmarks.face_parser.landmarks import LANDMARK_PARTS, draw_parts, read_landmarks, read_tem
+from benchmarks.face_parser.train import (
     TrainingSettings,
     class_weights,
     parsing_loss,
     train_face_parser,
 )
-from fakelocator_zoo.training.face_parser_augmentation import FaceAugmentation
+from fakelocator_zoo.face_parsing import PARTS, FaceParser
+from fakelocator_zoo.face_parsing.parser import PartMapping
 
 
 def made_up_faces(count: int = 8, side: int = 64) -> LabelledFaces:
