@@ -30,7 +30,10 @@ class Engine(StrEnum):
 
 
 def locate(
-    paths: Annotated[list[Path], typer.Argument(help="Photos, folders of them, and videos.", show_default=False)],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Photos, folders, videos, http(s) addresses, - for standard input.", show_default=False),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for maps, overlays and results.jsonl.")] = Path("fakelocator_out"),
     model: ModelOption = None,
     as_json: JsonRowsOption = False,
@@ -59,20 +62,22 @@ def locate(
     For each video: an overlay video with its sound, a CSV by frame and face, and a timeline. The engine ray takes
     Parquet files with a column path or bytes as well.
     """
-    from fakelocator_zoo.cli.photo_arguments import collect_photos
+    from fakelocator_zoo.cli.photo_arguments import collect_photos, local_paths
     from fakelocator_zoo.images import ImageError
     from fakelocator_zoo.inference.folders import locate_photos
 
+    paths, failures = local_paths(sources, out)
     videos, others = _split(paths)
     if engine is Engine.RAY:
         if videos or explain or resume:
             unfit = "videos" if videos else "--explain" if explain else "--resume"
             raise typer.BadParameter(f"the engine ray knows no {unfit}; give local", param_hint="--engine")
         load = functools.partial(_load, model, device, attention, adapter)
-        _locate_on_ray(others, load, out, workers, batch, device, as_json, _settings(model, attention, adapter))
+        settings = _settings(model, attention, adapter)
+        _locate_on_ray(others, failures, load, out, workers, batch, device, as_json, settings)
         return
     collected = collect_photos(others)
-    failures = collected.failures
+    failures += collected.failures
     rows: list[Row] = []
     start = time.monotonic()
     locate_prepared = functools.cache(lambda: _load(model, device, attention, adapter))
@@ -126,6 +131,7 @@ def locate(
 
 def _locate_on_ray(
     paths: Sequence[Path],
+    failures: list[str],
     load: Callable[[], Locate],
     out: Path,
     workers: int | None,
@@ -141,8 +147,8 @@ def _locate_on_ray(
 
     tables = [path for path in paths if path.suffix == ".parquet"]
     collected = collect_photos(path for path in paths if path not in tables)
-    located, failures = 0, collected.failures
-    start = time.monotonic()
+    failures += collected.failures
+    located, start = 0, time.monotonic()
     with terminal.JsonRows(as_json) as printed:
         if collected.photos or tables:
             results = locate_on_ray(
