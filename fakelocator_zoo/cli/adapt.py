@@ -43,7 +43,7 @@ def adapt(
         method=method,  # type: ignore[arg-type]
         seed=seed,
         device=str(localizer.device),
-        progress=True,
+        track=lambda photos: terminal.track(photos, "features", len(photos)),
     )
     adaptation.describe(found, typer.echo)
     typer.echo(f"results: {out}")

@@ -73,8 +73,7 @@ def extract(
 
     index = read_index(path, layout, compression=compression)
     failures = extract_frames(index, out, frames_per_video=frames_per_video, report=terminal.say)
-    for failure in failures:
-        terminal.say(f"error: {failure}")
+    terminal.say_failures(failures)
     typer.echo(f"frames: {out}")
     if failures:
         raise typer.Exit(1)
@@ -105,16 +104,12 @@ def _list(title: str, lines: list[str], shown: int = _SHOWN) -> None:
 
 def _broken_files(index: DataIndex) -> list[str]:
     """A sentence for each file, of all samples, that cannot be read."""
-    from rich.console import Console
-    from rich.progress import track
-
     from fakelocator_zoo.data.frames import evenly_spaced, frame_numbers, read_frames, read_masks
 
-    stderr = Console(stderr=True)
     masks = {sample.mask for sample in index.samples}
     files = sorted({path for sample in index.samples for path in sample.files})
     broken = []
-    for path in track(files, "decoding", console=stderr, transient=True, disable=not stderr.is_terminal):
+    for path in terminal.track(files, "decoding", len(files)):
         try:
             numbers = frame_numbers(path)
             # Of videos and folders of frames: some, and the last, which a file that was cut off lacks.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,6 @@ from fakelocator_zoo.cli import terminal
 from fakelocator_zoo.cli.options import AttentionOption, DeviceOption, ModelOption, load_localizer
 
 if TYPE_CHECKING:
-    from fakelocator_zoo.evaluation.evaluate import Progress
     from fakelocator_zoo.evaluation.predictors import ModelPredictor
 
 
@@ -121,9 +119,14 @@ def evaluate(
     predictor = _load(str(card) if card is not None else model, device, attention)
     # Photos alone: a predictor without a model has no false alarms of its own.
     beside = () if photos else TRIVIAL_PREDICTORS
-    with _progress(predictor.name) as progress:
+    with terminal.progress("scoring") as bars:
+        task = bars.add_task("", total=None)
         evaluations = evaluate_all(
-            (predictor, *beside), data, true_mask=not photos, threshold=threshold, progress=progress
+            (predictor, *beside),
+            data,
+            true_mask=not photos,
+            threshold=threshold,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     measured: dict[str, Any]
     if photos:
@@ -190,17 +193,6 @@ def _title(
         name, strength = degraded
         parts.append(f"{'JPEG' if name == 'jpeg' else name} {strength:g}")
     return ", ".join(parts)
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    stderr = Console(stderr=True)
-    with Bars(console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
-        task = bars.add_task(name, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def _print_fakes(title: str, summaries: Sequence[Mapping[str, Any]]) -> None:

@@ -143,7 +143,7 @@ def adapt(
     crop: int | None = 512,
     seed: int = 0,
     device: str | None = None,
-    progress: bool = False,
+    track: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> Adaptation:
     """Cluster photos, name the clusters by labelled ones, and write results.csv, scatter.png and the adapter.
 
@@ -160,7 +160,7 @@ def adapt(
         method, seed: as in :class:`~fakelocator_zoo.SingleSampleClustering`.
         crop: longer sides are cut to so many pixels around the centre; None keeps them.
         device: None leaves the model where it is.
-        progress: show a bar on stderr.
+        track: gives the photos one by one, and may show how far it is.
 
     Raises:
         ValueError: where no labelled image can be read, or fewer than four images.
@@ -171,7 +171,7 @@ def adapt(
     everything = [*photos, *(path for path in labelled if path not in present)]
     if device is not None:
         model = model.to(device)
-    features = extract_features(model, _tracked(everything, progress), crop=crop)
+    features = extract_features(model, track(everything), crop=crop)
     paths = tuple(everything[row] for row in features.rows)
     failures = {everything[row]: why for row, why in features.failures.items()}
     row_of = {path.resolve(): row for row, path in enumerate(paths)}
@@ -227,11 +227,3 @@ def _csv(found: Adaptation) -> str:
     shown = [f"{p:.6f}" if found.clusters.separable_ else "" for p in found.clusters.fake_probability_]
     writer.writerows(zip(found.paths, found.clusters.cluster_labels_.tolist(), found.labels, shown, strict=True))
     return text.getvalue()
-
-
-def _tracked(paths: Sequence[Path], shown: bool) -> Iterable[Path]:
-    from rich.console import Console
-    from rich.progress import track
-
-    stderr = Console(stderr=True)
-    return track(paths, "features", console=stderr, transient=True, disable=not (shown and stderr.is_terminal))

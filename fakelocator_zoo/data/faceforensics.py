@@ -1,9 +1,8 @@
-"""FaceForensics++ (and DeepFakeDetection, which lies in the same folders): videos, or frames extracted from them.
+"""FaceForensics++ and DeepFakeDetection, which share folders: videos, or frames extracted from them.
 
 Convention: ``original_sequences/{youtube,actors}/<compression>/videos/000.mp4`` and
-``manipulated_sequences/<method>/<compression>/videos/000_003.mp4``, of which 000 gave the pictures and 003 the face;
-masks, white where fake, in ``manipulated_sequences/<method>/masks/``; the official splits in train.json, val.json and
-test.json.
+``manipulated_sequences/<method>/<compression>/videos/000_003.mp4``: the face of 003 in the video 000. Masks, white where
+fake, in ``manipulated_sequences/<method>/masks/``; the official splits in train.json, val.json and test.json.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from fakelocator_zoo.data.clips import Clips, read_clips
 from fakelocator_zoo.data.index import REAL, DataIndex, IndexedSample, Unmatched, lacking
 from fakelocator_zoo.images.folders import subfolders
 
-#: Best known first: papers report c23 unless they say otherwise.
+#: The first that is there is used: most papers report c23.
 COMPRESSIONS = ("c23", "raw", "c40")
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 _ACTORS_METHOD = "DeepFakeDetection"
@@ -26,7 +25,7 @@ _VIDEO_COUNT = 1000
 
 
 class _Name(NamedTuple):
-    real: str  #: name of the video that gave the pictures
+    real: str  #: name of the real video
     identities: tuple[str, ...]
 
 
@@ -36,7 +35,7 @@ def is_faceforensics(root: Path) -> bool:
 
 
 def index_faceforensics(root: str | Path, compression: str | None = None) -> DataIndex:
-    """Index a FaceForensics++; whatever part of it is there.
+    """Index a FaceForensics++, whole or in part.
 
     Args:
         compression: ``c23``, ``raw`` or ``c40``; None takes the first of these that is there.
@@ -98,7 +97,7 @@ def _read_method(
             real = reals.by_name.get(parsed.real)
             if real is None:
                 unmatched.append(Unmatched(path, f"its real video {parsed.real} is not there"))
-        # Both people of a swap are in one official split; if a copy says otherwise, that is a leak to be shown.
+        # Both people of a swap are in one official split; where a copy differs, identity_leaks reports it.
         split = next((split_of[person] for person in parsed.identities if person in split_of), None)
         samples.append(IndexedSample(method, real, path, masks.pop(name, None), split, parsed.identities))
     unmatched += [Unmatched(path, f"a mask, but {method} has no fake of this name") for path in masks.values()]
@@ -119,7 +118,7 @@ def _read_masks(folder: Path, level: str, clips: Clips) -> dict[str, Path]:
 
 
 def _read_splits(root: Path) -> tuple[dict[str, str], list[str]]:
-    """Video -> split, of the official lists, and what is to be said of them."""
+    """Video -> split by the official lists, and a note where a list is missing."""
     split_of: dict[str, str] = {}
     absent = []
     for split in ("train", "val", "test"):
@@ -140,7 +139,7 @@ def _read_splits(root: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def _missing(samples: list[IndexedSample], listed: set[str]) -> list[str]:
-    """What a whole copy would have besides; by name where the official lists are there."""
+    """What a whole copy has in addition; by name where the official lists are there."""
     notes = []
     here: dict[str, set[str]] = {}
     for sample in samples:

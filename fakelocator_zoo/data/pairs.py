@@ -58,7 +58,7 @@ def match_pairs(real: str | Path, fake: str | Path) -> tuple[list[PairPaths], li
 def crop_alike(
     images: Sequence[np.ndarray], size: int, rng: np.random.Generator, *, around: tuple[int, int] | None = None
 ) -> list[np.ndarray]:
-    """The same random square of every image, mirrored left to right or not.
+    """The same random square of every image, mirrored or not.
 
     Args:
         images: (H, W) or (H, W, C), all of one height and width; smaller ones are mirrored at their border to ``size``.

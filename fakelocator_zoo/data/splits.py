@@ -1,4 +1,4 @@
-"""Splits that no identity crosses: a check of those that a data set brings, and a split for those without."""
+"""Splits without identity leaks: a check of official splits, and new splits for data sets without them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fakelocator_zoo.data.index import DataIndex, IndexedSample
 
 
 def identity_leaks(samples: Sequence[IndexedSample]) -> dict[str, tuple[str, ...]]:
-    """Identities that are in more than one split, and the splits; empty where all is well.
+    """Identities that are in more than one split, and their splits.
 
     >>> swap = IndexedSample("FaceSwap", split="train", identities=("000", "003"))
     >>> identity_leaks([swap, IndexedSample("real", split="test", identities=("003",))])
@@ -28,10 +28,10 @@ def identity_leaks(samples: Sequence[IndexedSample]) -> dict[str, tuple[str, ...
 def training_and_validation(
     index: DataIndex, methods: Collection[str] = (), split: str | None = None, *, share: float = 0.1, seed: int = 0
 ) -> tuple[list[IndexedSample], list[IndexedSample]]:
-    """The samples of ``split`` to train on, and those of its official ``val``, or else ``share`` of its people.
+    """Training samples of ``split``, and validation samples: the official ``val``, or else ``share`` of the people.
 
     Raises:
-        ValueError: where methods or split are not there, and where somebody is in two of the official splits.
+        ValueError: for an unknown method or split, and where somebody is in two of the official splits.
     """
     chosen = index.select(methods, split)
     if split is not None:

@@ -29,27 +29,27 @@ Progress = Callable[[int, int], None]
 
 
 def map_scores(
-    predicted: np.ndarray, true: np.ndarray, painted: np.ndarray, threshold: float = MAP_THRESHOLD
+    predicted: np.ndarray, true: np.ndarray, mask: np.ndarray, threshold: float = MAP_THRESHOLD
 ) -> dict[str, float]:
     """All of :data:`~fakelocator_zoo.evaluation.results.MAP_METRICS` of one map, NaN where undefined.
 
     Args:
         predicted, true: (H, W) in [0, 1].
-        painted: (H, W) bool, the fake pixels.
+        mask: (H, W) bool, the fake pixels.
         threshold: from this value on a predicted pixel counts as fake.
     """
-    found, ranked = predicted >= threshold, metrics.ranking(predicted, painted)
+    found, ranked = predicted >= threshold, metrics.ranking(predicted, mask)
     return {
         "coss": metrics.coss(predicted, true),
         "pearson": metrics.pearson(predicted, true),
         "psnr": metrics.psnr(predicted, true),
         "ssim": metrics.ssim(predicted, true),
         "l1": metrics.l1(predicted, true),
-        "map_level": metrics.map_level(predicted, true, painted),
+        "map_level": metrics.map_level(predicted, true, mask),
         "pixel_auc": ranked.auc,
         "pixel_ap": ranked.average_precision,
-        "iinc": metrics.iinc(found, painted),
-        "pixel_accuracy": metrics.pixel_accuracy(found, painted),
+        "iinc": metrics.iinc(found, mask),
+        "pixel_accuracy": metrics.pixel_accuracy(found, mask),
     }
 
 
@@ -87,7 +87,7 @@ def evaluate_all(
             rows.add(batch, checked(predictor.predict, images, predictor.name))
         for item in batch if true_mask else ():
             if item.fake is not None:
-                mask = item.fake.painted(threshold).astype(np.float32) if item.fake.mask is None else item.fake.mask
+                mask = item.fake.fake_pixels(threshold).astype(np.float32) if item.fake.mask is None else item.fake.mask
                 ceiling.add_fake(item, item.fake, mask, float("nan"))
         done += len(batch)
         progress(done, len(data))
@@ -170,11 +170,11 @@ class _Rows:
                 self.add_fake(item, item.fake, None if values is None else resized(values, item.fake.size), probability)
 
     def add_fake(self, item: _Item, fake: LabelledFake, predicted: np.ndarray | None, probability: float) -> None:
-        generator, painted = item.generator or "", fake.painted(self.threshold)
+        generator, mask = item.generator or "", fake.fake_pixels(self.threshold)
         scores = dict.fromkeys(MAP_METRICS, float("nan"))
         if predicted is not None:
-            scores = map_scores(predicted, fake.true_map, painted, self.threshold)
-            self.counts[generator] = self.counts.get(generator, 0) + metrics.pixel_counts(predicted, painted)
+            scores = map_scores(predicted, fake.true_map, mask, self.threshold)
+            self.counts[generator] = self.counts.get(generator, 0) + metrics.pixel_counts(predicted, mask)
         self.fakes.setdefault(generator, []).append(ScoredFake(item.name, generator, scores, probability))
 
 

@@ -40,7 +40,7 @@ class LabelledFake:
         """(H, W)."""
         return self.true_map.shape[0], self.true_map.shape[1]
 
-    def painted(self, threshold: float) -> np.ndarray:
+    def fake_pixels(self, threshold: float) -> np.ndarray:
         """Which pixels count as fake, (H, W) bool: mask > 0.5, and without a mask true map >= ``threshold``."""
         return self.true_map >= threshold if self.mask is None else self.mask > 0.5
 

@@ -130,18 +130,16 @@ def write_folder(folder: Path, tensors: Mapping[str, Tensor], texts: Mapping[str
         raise NotADirectoryError(f"{folder} is a file, not a folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    umask = os.umask(0)
-    os.umask(umask)
     try:
         save_file(dict(tensors), draft / WEIGHTS, metadata={"format": "pt"})
-        (draft / WEIGHTS).chmod(0o666 & ~umask)  # safetensors makes it private
+        _share(draft / WEIGHTS, 0o666)
         for filename, text in texts.items():
             (draft / filename).write_text(text, encoding="utf-8")
         if folder.exists():
             for path in sorted(draft.iterdir()):
                 path.replace(folder / path.name)
         else:
-            draft.chmod(0o777 & ~umask)  # mkdtemp makes it private
+            _share(draft, 0o777)
             draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -157,9 +155,14 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(draft).chmod(0o666 & ~umask)  # mkstemp makes it private
+        _share(Path(draft), 0o666)
         Path(draft).replace(path)
     finally:
         Path(draft).unlink(missing_ok=True)
+
+
+def _share(path: Path, mode: int) -> None:
+    """Give a file or folder the mode that it would have if it had not been made private."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)

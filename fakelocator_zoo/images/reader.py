@@ -22,16 +22,8 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 # What Pillow's decoders raise on damaged files.
 _DAMAGED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    KeyError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    OverflowError,
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, RuntimeError, ArithmeticError),
+    *(struct.error, zlib.error),
 )
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -58,7 +58,7 @@ def test_a_mask_blends_the_fake_into_its_photo(pairs: Path, place: str) -> None:
     assert np.array_equal(sample.fake[:, 16:], real[:, 16:])
     assert np.array_equal(sample.true_map, fakeness_map(sample.real, sample.fake))
     assert sample.mask is not None and sample.mask[0, ::8].tolist() == pytest.approx([1, 0.4, 0, 0])
-    assert np.array_equal(sample.painted(0.05), soft > 127)
+    assert np.array_equal(sample.fake_pixels(0.05), soft > 127)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_a_photo_of_several_fakes_is_decoded_once(pairs: Path, monkeypatch: pyte
 
 def test_without_a_mask_the_threshold_says_what_is_painted(pairs: Path) -> None:
     sample = read_paired(pairs).generators["left"][0]
-    assert np.array_equal(sample.painted(0.2), sample.true_map >= 0.2)
+    assert np.array_equal(sample.fake_pixels(0.2), sample.true_map >= 0.2)
 
 
 def test_images_without_a_partner_are_listed_and_left_out(pairs: Path) -> None:
@@ -216,7 +216,7 @@ def test_every_pixel_of_a_whole_fake_is_fake(whole: Path) -> None:
     sample = data.generators["gan"][0]
     assert sample.name == "gan/0" and sample.real is None and not data.paired
     assert sample.true_map.shape == SIZE and sample.true_map.min() == 1
-    assert sample.painted(0.05).all()
+    assert sample.fake_pixels(0.05).all()
 
 
 @pytest.mark.parametrize(("missing", "photos", "generators"), [("fake", 5, 0), ("real", 0, 2)])
