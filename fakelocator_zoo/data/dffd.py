@@ -1,8 +1,8 @@
 """DFFD, the Diverse Fake Face Dataset: as it is downloaded, or as the loader of its baseline wants it.
 
 Convention: ``<generator>/<train|validation|test>/``, with masks of the same names in a folder that has "mask" in its
-name; or ``<train|eval|test>/{Real,Fake,Mask}/``. Masks are grey and white where fake. Images that were synthesised whole
-need none. Real and fake are not paired.
+name; or ``<train|eval|test>/{Real,Fake,Mask}/``. Masks are grey and white where fake. Whole fakes need none. Real and
+fake are not paired.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """FaceForensics++ and DeepFakeDetection, which share folders: videos, or frames extracted from them.
 
 Convention: ``original_sequences/{youtube,actors}/<compression>/videos/000.mp4`` and
-``manipulated_sequences/<method>/<compression>/videos/000_003.mp4``: the face of 003 in the video 000. Masks, white where
-fake, in ``manipulated_sequences/<method>/masks/``; the official splits in train.json, val.json and test.json.
+``manipulated_sequences/<method>/<compression>/videos/000_003.mp4``: the face of 003 in the video 000. Masks, white
+where fake, in ``manipulated_sequences/<method>/masks/``; the official splits in train.json, val.json and test.json.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The files of a model folder: config.json and model.safetensors, read strictly and written whole or not at all.
 
-Pickles are never read or written. torch is imported when tensors are.
+Pickles are never read or written. torch is imported when tensors are read or written.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def own_file(folder: Path, filename: str) -> Path:
 
 
 def read_config(folder: Path, longest_number: int = _LONGEST_NUMBER) -> dict[str, Any]:
-    """config.json of a model folder, whose integers have at most ``longest_number`` digits.
+    """config.json of a model folder.
 
     Raises:
-        ValueError: where it is missing, no JSON object, or holds numbers that no model has.
+        ValueError: where it is missing or no JSON object, or an integer has more than ``longest_number`` digits.
     """
     path = own_file(folder, CONFIG)
     if not path.is_file():
@@ -111,15 +111,15 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def count_parameters(path: Path) -> int:
-    """Numbers in a weights file, running statistics of normalisation included."""
+    """Values in a weights file, running statistics included."""
     return sum(prod(entry["shape"]) for key, entry in read_header(path).items() if key != "__metadata__")
 
 
 def write_folder(folder: Path, tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> None:
     """Write model.safetensors and text files so that ``folder`` never holds half a file.
 
-    Everything is written beside ``folder`` first; then a new folder is moved into place at once, and in one that
-    is already there each file is replaced. Its other files stay.
+    Everything is written to a temporary folder first. A new ``folder`` is then moved into place at once; in an existing
+    one each file is replaced, and its other files stay.
 
     Raises:
         OSError: where the folder cannot be written; nothing is left behind.

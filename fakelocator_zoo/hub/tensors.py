@@ -1,4 +1,4 @@
-"""The tensors of a file beside those of the model it belongs to: do they fit, and are they ready to be written?"""
+"""Checks and conversions of the tensors of a model and of its weights file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "Distribu
 
 @contextmanager
 def layers_limited(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """While inside, a model that this thread builds may not have a layer far larger than the ``tensors`` of its file.
+    """Limit the layers of a model that this thread builds to about the size of the ``tensors`` of its file.
 
-    So a configuration that does not belong to its weights cannot fill the memory before that is noticed.
+    A configuration that does not belong to its weights then cannot exhaust the memory.
 
     Raises:
-        MemoryError: when such a layer is made, before its memory is written to.
+        MemoryError: inside, when a larger layer is registered, before its memory is written to.
     """
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
@@ -83,7 +83,7 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor],
 
 
 def fitting_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
-    """The tensors whose key and shape are those of the model; a warning says what else there is."""
+    """The tensors whose key and shape are those of the model; a warning names the others."""
     differing = _differences(tensors, expected)
     if differing:
         warnings.warn(f"{folder / WEIGHTS} was loaded in part: {differing}", stacklevel=3)
@@ -111,10 +111,9 @@ def _kind(tensor: Tensor) -> str:
 
 
 def compact(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """Copies on the CPU, ready to be written; floating matrices and kernels in ``dtype``, if one is given.
+    """Contiguous copies on the CPU; floating matrices and kernels in ``dtype``, if one is given.
 
-    Vectors (biases, normalisation) stay as they are: they weigh nothing, and a running variance may overflow
-    in half precision.
+    Vectors keep their dtype: they are small, and a running variance may overflow in half precision.
     """
     files = {}
     for key, value in tensors.items():

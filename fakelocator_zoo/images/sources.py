@@ -1,4 +1,4 @@
-"""Where the bytes of an image come from: a file, bytes in memory, an open binary file, or an http(s) address."""
+"""Sources of image bytes: a file, bytes in memory, an open binary file, or an http(s) address."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ImageError(ValueError):
 
 @contextlib.contextmanager
 def open_source(source: ImageSource) -> Iterator[tuple[str, BinaryIO]]:
-    """The name that messages give to the source, and its bytes as a seekable binary file.
+    """The name of the source in messages, and its bytes as a seekable binary file.
 
     Raises:
         ImageError: where there is nothing to read.
