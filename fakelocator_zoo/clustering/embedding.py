@@ -1,4 +1,4 @@
-"""Features standardised and reduced, their t-SNE by scikit-learn or openTSNE, and k-means with k = 2."""
+"""Standardisation and principal components of features, t-SNE, and k-means with k = 2."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fit_reduction(features: np.ndarray, seed: int) -> Reduction:
     """The reduction for features (N, D) to at most :data:`COMPONENTS` dimensions."""
     scaler = StandardScaler().fit(features)
     deviation = np.sqrt(scaler.var_)
-    # A feature that varies by rounding alone becomes 0; standardised, it would tell equal images apart.
+    # A feature that varies only by rounding becomes 0; standardised, it would separate equal images.
     scale = np.where(deviation > _ROUNDING * np.abs(scaler.mean_), deviation, np.inf).astype(np.float32)
     mean = scaler.mean_.astype(np.float32)
     whole = Reduction(mean, scale, np.eye(len(mean), dtype=np.float32))

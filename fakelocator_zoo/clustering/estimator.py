@@ -1,4 +1,4 @@
-"""SingleSampleClustering: the label of one sample names the clusters of all."""
+"""SingleSampleClustering: one labelled sample names two clusters."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from fakelocator_zoo.clustering.separability import Separability, assess
 Label = Literal["real", "fake", 0, 1]
 #: The fewest samples that are clustered; so few are never called separable.
 MIN_SAMPLES = 4
-_RARE = 0.2  # k-means of the embedding halves the larger cluster where the other is rare
+_RARE = 0.2  # below this share of a cluster, k-means of the embedding splits the other one
 _LABELS = {"real": 0, "fake": 1, 0: 0, 1: 1}
 
 
 class NotSeparableWarning(UserWarning):
-    """The samples do not fall into two clusters, so that labels would be guesses."""
+    """The samples do not form two clusters: labels would be guesses."""
 
 
 class ContradictoryLabelsWarning(UserWarning):
@@ -38,11 +38,11 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
     A classifier's boundary does not transfer to an unseen generator, but the encoder's features of real and fake
     images still form two clusters. The labelled sample's label is its cluster's, the other cluster gets the other one.
 
-    Features are standardised and reduced to 50 principal components first. t-SNE and k-means make two clusters of
-    anything, so the partition is judged (:mod:`fakelocator_zoo.clustering.separability`); where it fails,
-    :class:`NotSeparableWarning` says why. Beyond the paper: where it fails, k-means of the features is tried, and
-    kept if its smaller cluster is below a fifth and it passes the same judgement, since k-means of an embedding
-    halves the larger cluster where the other is rare.
+    Features are standardised and reduced to 50 principal components first. t-SNE and k-means split any data into two
+    clusters, so the partition is tested (:mod:`fakelocator_zoo.clustering.separability`); where it fails,
+    :class:`NotSeparableWarning` gives the reason. Beyond the paper: where it fails, k-means of the features is tried. It
+    is kept if its smaller cluster is below a fifth and it passes the test, since k-means of an embedding splits the
+    larger cluster where the other is rare.
 
     A new sample belongs to the nearer centroid of the reduced features, in the clusters' shared (shrunk) covariance.
     Fitting runs on one thread: t-SNE magnifies rounding, which depends on the number of threads.
@@ -55,8 +55,8 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         random_state: of all that is random; an int gives the same labels each time.
 
     Attributes:
-        labels_: (N,) int64, 0 real and 1 fake; without a labelled sample ``cluster_labels_``. They follow the
-            clusters even where these are not separable, as in the paper: look at ``separable_`` first.
+        labels_: (N,) int64, 0 real and 1 fake; without a labelled sample ``cluster_labels_``. As in the paper, they
+            follow the clusters even where these are not separable: check ``separable_`` first.
         cluster_labels_: (N,) int64, 0 (the first sample's) or 1.
         fake_probability_: (N,) float64 in [0, 1], by the distances to the two centroids; 0.5 throughout where the
             clusters are not separable. None without a labelled sample.
@@ -258,7 +258,7 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
 def _check_labelled(
     index: int | Sequence[int] | None, labels: Label | Sequence[Label] | None, samples: int
 ) -> dict[int, int]:
-    """{row: 0 or 1} of what fit was told, empty where it was told nothing."""
+    """{row: 0 or 1} of the labelled samples."""
     if index is None and labels is None:
         return {}
     if index is None or labels is None:

@@ -23,12 +23,12 @@ _VALUES = ("silhouette_", "feature_silhouette_", "gap_", "stability_", "separabl
 def save_clustering(
     clusters: SingleSampleClustering, folder: str | Path, about: Mapping[str, Any] | None = None
 ) -> None:
-    """Write what a fitted clustering needs for new samples, whole or not at all.
+    """Save a fitted clustering for new samples, whole or not at all.
 
     Args:
         clusters: fitted.
         folder: made where needed.
-        about: anything JSON can hold, given back by :func:`load_clustering`.
+        about: a JSON object that :func:`load_clustering` returns.
 
     Raises:
         OSError: where the folder cannot be written.
@@ -50,12 +50,10 @@ def save_clustering(
 
 
 def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[str, Any]]:
-    """A clustering that predicts as the one that was saved, and what was saved about it.
-
-    It lacks the attributes of the samples it was fitted to (``labels_``, ``fake_probability_``, ...).
+    """The clustering, without attributes of the samples it was fitted to (``labels_``, ...), and its ``about``.
 
     Raises:
-        ValueError: where the folder holds no whole clustering.
+        ValueError: where the folder holds no complete clustering.
     """
     folder = Path(folder)
     config = read_config(folder, SEED_DIGITS)

@@ -21,19 +21,19 @@ from fakelocator_zoo.transforms.regions import off_centre_mask
 
 T = TypeVar("T")
 
-#: The name of the one generator where fakes lie directly in ``fake/``.
+#: The generator's name where the fakes are directly in ``fake/``.
 ONE_GENERATOR = "fake"
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledFake:
-    """A fake and its truth; H x W is the size before any degradation, at which maps are scored."""
+    """A fake and its true map; H x W is the size before degradation, at which maps are scored."""
 
-    name: str  #: below its folder, without suffix
-    real: np.ndarray | None  #: (h, w, 3) uint8, degraded like the fake; None for a fake without partner
-    fake: np.ndarray  #: (h, w, 3) uint8, degraded: after downscaling smaller than the truth
+    name: str  #: path below its folder, without suffix
+    real: np.ndarray | None  #: (h, w, 3) uint8, degraded like the fake; None without a partner
+    fake: np.ndarray  #: (h, w, 3) uint8, degraded; after downscaling smaller than the true map
     true_map: np.ndarray  #: (H, W) float32 in [0, 1], |real - fake| before degradation; ones for a whole fake
-    mask: np.ndarray | None  #: (H, W) float32 in [0, 1], the blending weight of the fake; None where none is given
+    mask: np.ndarray | None  #: (H, W) float32 in [0, 1], the blending weight of the fake, or None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -41,7 +41,7 @@ class LabelledFake:
         return self.true_map.shape[0], self.true_map.shape[1]
 
     def fake_pixels(self, threshold: float) -> np.ndarray:
-        """Which pixels count as fake, (H, W) bool: mask > 0.5, and without a mask true map >= ``threshold``."""
+        """(H, W) bool: mask > 0.5, or without a mask true map >= ``threshold``."""
         return self.true_map >= threshold if self.mask is None else self.mask > 0.5
 
 
@@ -53,14 +53,14 @@ class FakeFiles:
     fake: Path
     real: Path | None = None
     mask: Path | None = None
-    off_centre: int | None = None  #: seed of a generated mask in place of a file; the fake's name enters it
+    off_centre: int | None = None  #: seed of a generated mask, together with ``name``
 
     def read(self, degrade: Degradation | None = None) -> LabelledFake:
         """Read and degrade; with a mask the fake becomes real + mask * (fake - real), rounded to 8 bits.
 
         Raises:
-            ImageError: where a file cannot be read, sizes differ, a mask is empty, or a generated mask lies where
-                real and fake are equal.
+            ImageError: where a file cannot be read, sizes differ, a mask is empty, or real and fake are equal inside a
+                generated mask.
         """
         fake, real, mask = read_image(self.fake), None, None
         if self.real is not None:
@@ -115,10 +115,7 @@ class Photos(Sequence[np.ndarray]):
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Real photos, each once, and the fakes of each generator; either may be empty.
-
-    In a paired set a fake has the name of its photo, in another one all names differ.
-    """
+    """Real photos and the fakes of each generator; either may be empty. In a paired set a fake has its photo's name."""
 
     photos: Photos
     generators: Mapping[str, Fakes]
@@ -138,16 +135,15 @@ def read_paired(
     limit: int | None = None,
     degrade: Degradation | None = None,
 ) -> EvaluationSet:
-    """Pairs matched by name: ``real/`` beside ``fake/<generator>/``, or ``fake/`` with the images of one generator.
+    """Pairs of equal names in ``real/`` and ``fake/<generator>/``, or in ``real/`` and ``fake/``.
 
     Args:
-        folder: holds ``real`` and ``fake``, and ``mask`` where fakes are to be blended in.
-        masks: folder of masks of the same names, see :func:`~fakelocator_zoo.images.read_mask`; None takes
-            ``folder/mask`` if it is there.
-        off_centre: seed of masks generated away from the centre, in place of those on disk, so that position does
-            not tell what is fake. The fakes must differ from their photos everywhere.
+        folder: holds ``real`` and ``fake``, and perhaps ``mask``.
+        masks: folder of masks of the same names, by which fakes are blended in; None takes ``folder/mask`` if it exists.
+        off_centre: seed of masks generated away from the centre, in place of those on disk, so that position is no
+            evidence. The fakes must differ from their photos everywhere.
         limit: pairs of each generator, spread evenly over the names; None takes all.
-        degrade: applied to real and fake alike, after blending; see :mod:`fakelocator_zoo.transforms.degradations`.
+        degrade: applied to real and fake after blending.
 
     Raises:
         FileNotFoundError: where a folder is missing or holds no image.
@@ -184,9 +180,9 @@ def read_paired(
 
 
 def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
-    """Unpaired images: photos anywhere below ``real/``, whole fakes below ``fake/<generator>/`` or in ``fake/``.
+    """Unpaired images: photos below ``real/``, whole fakes below ``fake/<generator>/`` or in ``fake/``.
 
-    Every pixel of a whole fake is fake, so its true map is 1 everywhere. One of the two folders may be missing.
+    The true map of a whole fake is 1 everywhere. One of the two folders may be missing.
 
     Args:
         limit: photos, and fakes of each generator, spread evenly over the names; None takes all.
@@ -215,7 +211,7 @@ def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degrada
 def read_photos(
     folders: Sequence[str | Path], *, limit: int | None = None, degrade: Degradation | None = None
 ) -> Photos:
-    """Real photos anywhere below the folders, each once, named by their path from the folder above all of these.
+    """Real photos below the folders, each once, named by their path from the common parent of the folders.
 
     Args:
         limit: photos of each folder, spread evenly over the names; None takes all.
@@ -245,6 +241,7 @@ def read_photo(path: Path) -> np.ndarray:
 
 
 def photos_of(generators: Iterable[Fakes], degrade: Degradation | None) -> Photos:
+    """The photos that fakes were made of, each once."""
     files = {each.name: each.real for fakes in generators for each in fakes.files if each.real is not None}
     return Photos(dict(sorted(files.items())), degrade)
 
@@ -266,7 +263,11 @@ def _name(path: Path, folder: Path) -> str:
 
 
 def spread(items: Sequence[T], limit: int | None) -> list[T]:
-    """At most ``limit`` items, evenly spread, the first and the last among them."""
+    """At most ``limit`` items, evenly spread from the first to the last.
+
+    Raises:
+        ValueError: for a limit below 1.
+    """
     if limit is None:
         return list(items)
     if limit < 1:

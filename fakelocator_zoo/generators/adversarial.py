@@ -37,7 +37,7 @@ def train_generator(
     Args:
         crops: endless batches of real crops (B, 3, h, w) in [0, 1], on the generator's device.
         steps: optimiser steps; the discriminator starts after a quarter of them.
-        adversarial_weight: of the hinge loss relative to L1; 0 trains without a discriminator, which gives smooth output.
+        adversarial_weight: of the hinge loss relative to L1; 0 trains without a discriminator: smooth output.
 
     Returns:
         ``l1``, the mean over the last tenth of the steps, and ``sharpness``, the energy of the pixel differences of
