@@ -40,8 +40,8 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
 
     Features are standardised and reduced to 50 principal components first. t-SNE and k-means split any data into two
     clusters, so the partition is tested (:mod:`fakelocator_zoo.clustering.separability`); where it fails,
-    :class:`NotSeparableWarning` gives the reason. Beyond the paper: where it fails, k-means of the features is tried. It
-    is kept if its smaller cluster is below a fifth and it passes the test, since k-means of an embedding splits the
+    :class:`NotSeparableWarning` gives the reason. Beyond the paper: where it fails, k-means of the features is tried,
+    and kept if its smaller cluster is below a fifth and it passes the test, since k-means of an embedding splits the
     larger cluster where the other is rare.
 
     A new sample belongs to the nearer centroid of the reduced features, in the clusters' shared (shrunk) covariance.

@@ -6,7 +6,7 @@ samples, 2 to 512 features):
 - The silhouette is not enough: without clusters it reached 0.92 in the embedding and 0.70 in the features; for two
   clusters six to ten standard deviations apart it was 0.4 to 0.9 and 0.1 to 0.6.
 - The gap is the distance of the cluster means along a linear discriminant fitted to other samples, in standard
-  deviations. Halves of a normal distribution have 2.65, of a uniform one 3.46, the largest value of a symmetric unimodal
+  deviations. Halves of a normal distribution have 2.65, of a uniform one 3.46, the most of a symmetric unimodal
   distribution. Its lower 99 % bound was at most 3.4 without clusters.
 - Data of several groups has a large gap for many partitions. Then t-SNE from another start gives another partition
   (adjusted Rand index below 0.75), or one of the two clusters has as large a gap inside.

@@ -139,7 +139,7 @@ def read_paired(
 
     Args:
         folder: holds ``real`` and ``fake``, and perhaps ``mask``.
-        masks: folder of masks of the same names, by which fakes are blended in; None takes ``folder/mask`` if it exists.
+        masks: folder of masks of the same names, by which fakes are blended in; None takes ``folder/mask``, if any.
         off_centre: seed of masks generated away from the centre, in place of those on disk, so that position is no
             evidence. The fakes must differ from their photos everywhere.
         limit: pairs of each generator, spread evenly over the names; None takes all.

@@ -1,4 +1,4 @@
-"""Bring your own face parser: one line around anything that maps images to part maps."""
+"""Adapter for face parsers of other libraries: anything that maps images to part maps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROUNDING = 1e-3  # by which probabilities made in half precision may leave [0, 
 
 
 class AdaptedParser(PartMapping):
-    """Another network behind the interface of `FaceParser`; made by `as_face_parser`. Frozen."""
+    """Another network with the interface of `FaceParser`, frozen; made by `as_face_parser`."""
 
     mean: Tensor
     std: Tensor
@@ -67,7 +67,7 @@ class AdaptedParser(PartMapping):
         return maps.clamp(0, 1)
 
     def train(self, mode: bool = True) -> AdaptedParser:
-        """Stays in evaluation mode, as a frozen parser does."""
+        """Stays in evaluation mode."""
         super().train(False)
         return self
 

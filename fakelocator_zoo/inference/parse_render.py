@@ -1,4 +1,4 @@
-"""Part maps as pictures: a colour for each part, a legend, and the photo beside it."""
+"""Pictures of face parts: a colour for each part, and a legend."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _COLOURS = {
 }  # fmt: skip
 _OPACITY = 0.6
 _HEIGHT = 512  # of the sheet's pictures
-_GOLDEN = 0.618034  # hues a golden section apart stay distinct however many there are
+_GOLDEN = 0.618034  # the golden ratio: hues so far apart stay distinct in any number
 
 
 def part_colours(parts: Sequence[str]) -> np.ndarray:
-    """A colour for each part, (P, 3) uint8; the 19 known parts have the same one in every parser."""
+    """A colour for each part, (P, 3) uint8; that of a known part is the same for every parser."""
     other = [tuple(round(255 * c) for c in colorsys.hsv_to_rgb(i * _GOLDEN % 1, 0.6, 0.9)) for i in range(len(parts))]
     return np.array([_COLOURS.get(part, other[i]) for i, part in enumerate(parts)], np.uint8)
 

@@ -1,4 +1,4 @@
-"""The models of the zoo under the names by which smp and timm create models."""
+"""Registration of the models with smp and timm."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def register() -> None:
 
 
 def register_with_imported() -> None:
-    """Register the models with smp and timm, each only where it is imported already."""
+    """Register the models with smp and timm, as far as they are imported."""
     smp, timm = (sys.modules.get(name) for name in ("segmentation_models_pytorch", "timm"))
     # The attributes are absent while the libraries themselves are being imported.
     if smp is not None and hasattr(smp, "MODEL_ARCHITECTURES_MAPPING"):
