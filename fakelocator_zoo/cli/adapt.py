@@ -12,8 +12,11 @@ from fakelocator_zoo.cli.options import DeviceOption, ModelOption, load_localize
 
 
 def adapt(
-    folder: Annotated[Path, typer.Argument(help="Photos, real and fake mixed.", show_default=False)],
-    labelled: Annotated[list[str], typer.Option(help="IMAGE=fake or IMAGE=real; repeatable.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Folder of real and fake photos.", show_default=False)],
+    labelled: Annotated[
+        list[str],
+        typer.Option(help="IMAGE=fake or IMAGE=real, the known label of a photo; repeatable.", show_default=False),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for results.csv, scatter.png and the adapter.")] = Path(
         "fakelocator_adapted"
     ),
@@ -22,7 +25,7 @@ def adapt(
     seed: Annotated[int, typer.Option(help="Same seed, same labels.")] = 0,
     device: DeviceOption = None,
 ) -> None:
-    """Label all photos of an unseen generator from one labelled photo; exit 3 where they do not separate."""
+    """Label photos of an unseen generator from one labelled photo; exit status 3 if they form no two clusters."""
     if method not in ("tsne", "opentsne"):
         raise typer.BadParameter(f"{method!r} is neither tsne nor opentsne", param_hint="--method")
     from fakelocator_zoo.cli.photo_arguments import collect_photos

@@ -18,9 +18,13 @@ _SHOWN = 20
 PathArgument = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
 LayoutOption = Annotated[
     str | None,
-    typer.Option(help="faceforensics, celeb-df, dffd, celebamask-hq, pairs or whole; default: what it looks like."),
+    typer.Option(
+        help="faceforensics, celeb-df, dffd, celebamask-hq, pairs or whole; default: recognised by its folders."
+    ),
 ]
-CompressionOption = Annotated[str | None, typer.Option(help="Of FaceForensics++: c23, raw or c40.")]
+CompressionOption = Annotated[
+    str | None, typer.Option(help="Of FaceForensics++: c23, raw or c40; default: the first that is there.")
+]
 
 
 def check(
@@ -28,11 +32,11 @@ def check(
     layout: LayoutOption = None,
     compression: CompressionOption = None,
     decode: Annotated[
-        bool, typer.Option("--decode", help="Open every file too, and name the broken; they end in exit 1.")
+        bool, typer.Option("--decode", help="Read every file as well; broken files give exit status 1.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
 ) -> None:
-    """Show what a data set holds, pairs and lacks; exit 1 if none of it is usable, or a person is in two splits."""
+    """Count samples, pairs and missing files of a data set; exit status 1 if none is usable or identities leak."""
     from fakelocator_zoo.data.index import count_samples
     from fakelocator_zoo.data.layouts import read_index
     from fakelocator_zoo.data.splits import identity_leaks
@@ -62,12 +66,12 @@ def check(
 
 def extract(
     path: PathArgument,
-    out: Annotated[Path, typer.Option(help="Folder for the frames, laid out as the data set is.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Output folder, of the same layout.", show_default=False)],
     layout: LayoutOption = None,
     compression: CompressionOption = None,
-    frames_per_video: Annotated[int, typer.Option(min=1, help="Evenly spaced, the same of real and fake.")] = 8,
+    frames_per_video: Annotated[int, typer.Option(min=1, help="Evenly spaced frames; the same of real and fake.")] = 8,
 ) -> None:
-    """Write frames of the videos that training needs, which is much faster afterwards; the same command goes on."""
+    """Extract the frames of videos that training needs; a killed command goes on."""
     from fakelocator_zoo.data.extract import extract_frames
     from fakelocator_zoo.data.layouts import read_index
 

@@ -15,11 +15,11 @@ from fakelocator_zoo.cli.options import DeviceOption, JsonOption, ModelOption, l
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for demo.png.")] = Path("fakelocator_out"),
     model: ModelOption = None,
-    part: Annotated[str, typer.Option(help="What is repainted: eyes, nose, mouth, hair or face.")] = "face",
+    part: Annotated[str, typer.Option(help="Part that a generator changes: eyes, nose, mouth, hair or face.")] = "face",
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Repaint a part of a real portrait, and draw photo, maps and overlay into one picture."""
+    """Change a part of a real portrait by a generator, locate it, and draw photo, maps and overlay."""
     from fakelocator_zoo.images import make_folder, write_image
     from fakelocator_zoo.inference import demo as demonstration
 

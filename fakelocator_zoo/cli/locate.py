@@ -39,28 +39,27 @@ def locate(
     as_json: JsonRowsOption = False,
     device: DeviceOption = None,
     adapter: Annotated[
-        Path | None, typer.Option(help="Folder `adapter` that `fakelocator adapt` wrote: it decides, not the model.")
+        Path | None,
+        typer.Option(help="Folder `adapter` of `fakelocator adapt`, which then decides instead of the model."),
     ] = None,
     attention: AttentionOption = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Draw all maps of a photo side by side as well.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also draw all maps of a photo side by side.")] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Processes that read photos and find faces; 0: none. Default: what pays."),
+        typer.Option(min=0, help="Processes that read photos and find faces; 0: none. Default: by number of photos."),
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Photos that go through the model at once.")] = 8,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Leave out what an earlier run into --out finished.")
-    ] = False,
-    every: Annotated[int, typer.Option(min=1, help="Of a video, score every so manieth frame.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip what an earlier run into --out finished.")] = False,
+    every: Annotated[int, typer.Option(min=1, help="Score every n-th frame of a video.")] = 1,
     engine: Annotated[
         Engine,
         typer.Option(help="ray: on the Ray cluster at RAY_ADDRESS, or here; writes OUT/results.parquet, no pictures."),
     ] = Engine.LOCAL,
 ) -> None:
-    """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo.
+    """Find faces, give the probability that each is fake, and write a 16-bit map and an overlay of each photo.
 
-    For each video: an overlay video with its sound, a CSV by frame and face, and a timeline. The engine ray takes
-    Parquet files with a column path or bytes as well.
+    A video gives an overlay video with sound, a CSV by frame and face, and a timeline. The engine ray also takes
+    Parquet files with a column path or bytes.
     """
     from fakelocator_zoo.cli.photo_arguments import collect_photos, local_paths
     from fakelocator_zoo.images import ImageError
@@ -197,7 +196,7 @@ def _load(model: str | None, device: str | None, attention: Sequence[str] | None
 
 
 def _settings(model: str | None, attention: Sequence[str] | None, adapter: Path | None) -> dict[str, Any]:
-    """What decides beside the photo, so that a resumed run does not mix two models."""
+    """The settings in each row; a resumed run must have the same."""
     from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 
     return {
@@ -220,7 +219,7 @@ def _show(rows: Sequence[Row]) -> None:
 
 
 def _note(row: Row) -> str:
-    """What a reader of the numbers should know."""
+    """Remarks on a row."""
     notes = []
     if row.get("adapter"):
         notes.append("decided by the adapter, map by the model")

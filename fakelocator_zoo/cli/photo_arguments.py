@@ -17,7 +17,7 @@ from fakelocator_zoo.images.sources import is_address, open_source
 
 
 class CollectedPhotos(NamedTuple):
-    """What some paths lead to."""
+    """The photos that paths lead to."""
 
     photos: list[Path]  #: each file once
     failures: list[str]  #: one sentence for each path that leads to no photo
@@ -30,7 +30,7 @@ class CollectedPhotos(NamedTuple):
 
 
 def collect_photos(paths: Iterable[Path]) -> CollectedPhotos:
-    """The photos of all paths; maps and pictures that a command wrote are none, unless they are named themselves."""
+    """The photos of all paths; results of earlier runs are left out unless they are named themselves."""
     photos: dict[str, Path] = {}
     collected = CollectedPhotos([], [], Counter())
     for path in {os.path.realpath(path): path for path in paths}.values():

@@ -174,8 +174,8 @@ class FaceParser(PretrainedMixin, PartMapping):
 
 
 def _batch_norm_for_group_norm(module: nn.Module) -> None:
-    """Replace smp.FPN's GroupNorm(32). On 32 channels it normalises each channel of each photo, so that faint noise of a
-    flat photo is amplified into parts; batch statistics keep the scale, and cost less at inference."""
+    """Replace smp.FPN's GroupNorm(32). On 32 channels it normalises each channel of each photo, which amplifies the
+    noise of a flat photo into parts; batch statistics keep the scale, and cost less at inference."""
     for name, child in module.named_children():
         if isinstance(child, nn.GroupNorm):
             setattr(module, name, nn.BatchNorm2d(child.num_channels))

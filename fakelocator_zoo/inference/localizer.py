@@ -88,7 +88,7 @@ class Localizer:
         find_faces: False always scores the whole image.
         tile: larger faces and photos go through in overlapping tiles of this side.
         overlap: of the tiles, in pixels.
-        batch_size: regions of one size that go through at once.
+        batch_size: faces, or photos without one, of one size that go through at once.
         tta: test-time augmentation: average with the mirrored image; takes twice the time.
         runtime: of a model that is loaded here, as in :func:`~fakelocator_zoo.inference.runtimes.load_model`.
 
@@ -156,7 +156,7 @@ class Localizer:
             yield from (each if isinstance(each, ImageError) else next(located) for each in read)
 
     def locate_prepared(self, photos: Sequence[Prepared]) -> list[Localization]:
-        """Results of photos that :func:`~fakelocator_zoo.inference.prepare.prepare` read; regions of one size share a batch."""
+        """Results of photos from :func:`~fakelocator_zoo.inference.prepare.prepare`; faces of one size share a batch."""
         regions = [region for index, photo in enumerate(photos) for region in _regions(index, photo)]
         groups: dict[tuple[int, ...], list[int]] = {}
         crops = [np.rot90(_crop(photos[each.photo].image, each.box), each.turns) for each in regions]
@@ -164,7 +164,7 @@ class Localizer:
             groups.setdefault(crop.shape, []).append(index)
         scored: dict[int, _Scored] = {}
         for shape, members in groups.items():
-            # A region that needs tiles is a batch of its own.
+            # What needs tiles goes through alone.
             count = self.batch_size if max(shape[:2]) <= self.tile else 1
             for start in range(0, len(members), count):
                 chosen = members[start : start + count]
