@@ -156,7 +156,7 @@ class Localizer:
             yield from (each if isinstance(each, ImageError) else next(located) for each in read)
 
     def locate_prepared(self, photos: Sequence[Prepared]) -> list[Localization]:
-        """Results of photos from :func:`~fakelocator_zoo.inference.prepare.prepare`; faces of one size share a batch."""
+        """Results of photos of :func:`~fakelocator_zoo.inference.prepare.prepare`; faces of one size share a batch."""
         regions = [region for index, photo in enumerate(photos) for region in _regions(index, photo)]
         groups: dict[tuple[int, ...], list[int]] = {}
         crops = [np.rot90(_crop(photos[each.photo].image, each.box), each.turns) for each in regions]

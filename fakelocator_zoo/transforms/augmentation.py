@@ -13,27 +13,23 @@ from torch import Tensor, nn
 from fakelocator_zoo.transforms.regions import random_masks
 
 
-def real_augmentation(strength: float = 1.0, *, detail: bool = True) -> nn.Module:
+def real_augmentation(strength: float = 1.0) -> nn.Module:
     """The default augmentation of real photos: colour, gamma, blur, sharpness, noise and JPEG.
 
     Images (B, 3, H, W) in [0, 1] keep size and range; each draws its own parameters.
 
     Args:
         strength: in [0, 1]; scales how often and how far images change.
-        detail: False leaves out sharpening and noise, for models that take excess detail as evidence of a generator.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"augmentation strength must lie in [0, 1], got {strength}")
-    finer = [
-        K.RandomSharpness((0.0, 1.5 * strength), p=0.2 * strength),
-        K.RandomGaussianNoise(std=0.015 * strength, p=0.25 * strength),
-    ]
     return K.AugmentationSequential(
         K.ColorJitter(0.3 * strength, 0.3 * strength, 0.3 * strength, 0.05 * strength, p=0.5 * strength),
         K.RandomGamma((1 - 0.3 * strength, 1 + 0.3 * strength), p=0.2 * strength),
         K.RandomGaussianBlur((7, 7), (0.3, 0.3 + 1.2 * strength), p=0.35 * strength),
         K.RandomMedianBlur((3, 3), p=0.15 * strength),
-        *(finer if detail else []),
+        K.RandomSharpness((0.0, 1.5 * strength), p=0.2 * strength),
+        K.RandomGaussianNoise(std=0.015 * strength, p=0.25 * strength),
         K.RandomJPEG((60.0, 98.0), p=0.3 * strength),
         data_keys=["input"],
     )
@@ -62,7 +58,7 @@ class PartialAugmentation(nn.Module):
         """Images (B, 3, H, W) in [0, 1], label (B,) with 0 real and 1 fake -> images, reals augmented.
 
         Args:
-            share: chance of each real image to be changed at all.
+            share: probability that a real image is changed at all.
 
         Raises:
             ValueError: where labels do not match the images.

@@ -50,11 +50,6 @@ class FakeLocatorDetector(nn.Module):
         if num_classes != 2:
             self.reset_classifier(num_classes)
 
-    @property
-    def default_cfg(self) -> dict[str, Any]:
-        """timm's older name of ``pretrained_cfg``."""
-        return self.pretrained_cfg
-
     def get_classifier(self) -> nn.Module:
         """The last linear layer (an identity where ``num_classes`` is 0)."""
         return self.locator.classification_head.linear if self.head is None else self.head
