@@ -161,8 +161,8 @@ def evaluate(
     else:
         _print_fakes(title, measured["predictors"])
         typer.echo(f"tables, rows of each image and contact sheet: {out}")
-    for path in data.unmatched:
-        terminal.say(f"left out, no image of its name on the other side: {path}")
+    for each in data.unmatched:
+        terminal.say(f"left out: {each.path} ({each.reason})")
     first = evaluations[0]
     terminal.exit_on_failures(first.failures, f"{len(first.photos)} photos and {len(first.fakes)} fakes scored")
 

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from fakelocator_zoo.data.pairs import match_pairs
+from fakelocator_zoo.data.index import Unmatched
+from fakelocator_zoo.data.pair_folders import index_pairs
 from fakelocator_zoo.images import ImageError, check_same_size, list_images, read_image, read_mask
-from fakelocator_zoo.images.folders import IMAGE_SUFFIXES
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, files_by_name
 from fakelocator_zoo.transforms.degradations import Degradation
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from fakelocator_zoo.transforms.regions import off_centre_mask
@@ -120,7 +121,7 @@ class EvaluationSet:
     photos: Photos
     generators: Mapping[str, Fakes]
     paired: bool
-    unmatched: tuple[Path, ...] = ()  #: images without a partner, which are left out
+    unmatched: tuple[Unmatched, ...] = ()  #: files without a partner, which are left out
 
     def __len__(self) -> int:
         """Photos and fakes together."""
@@ -146,37 +147,38 @@ def read_paired(
         degrade: applied to real and fake after blending.
 
     Raises:
-        FileNotFoundError: where a folder is missing or holds no image.
-        ValueError: where nothing matches, one folder has two images of one name, ``limit`` is below 1, or both
-            ``masks`` and ``off_centre`` are given.
+        FileNotFoundError: where a folder is missing.
+        ValueError: where nothing matches, ``limit`` is below 1, or both ``masks`` and ``off_centre`` are given.
     """
     folder = Path(folder)
     if masks is not None and off_centre is not None:
         raise ValueError("masks are either read or generated; give masks or off_centre")
-    if masks is None and off_centre is None and (folder / "mask").is_dir():
-        masks = folder / "mask"
-    unmatched: dict[Path, None] = {}
-    mask_of: dict[str, Path] | None = None
-    if masks is not None:
-        matched, alone = match_pairs(folder / "real", masks)
-        unmatched.update(dict.fromkeys(alone))
-        mask_of = {_name(pair.real, folder / "real"): pair.fake for pair in matched}
-    generators: dict[str, Fakes] = {}
-    for generator, fakes in _generator_folders(folder / "fake").items():
-        matched, alone = match_pairs(folder / "real", fakes)
-        unmatched.update(dict.fromkeys(alone))
-        files = []
-        for pair in matched:
-            name = _name(pair.real, folder / "real")
-            if mask_of is None or name in mask_of:
-                mask = None if mask_of is None else mask_of[name]
-                files.append(FakeFiles(name, pair.fake, pair.real, mask, off_centre))
-            else:
-                unmatched.update(dict.fromkeys(pair))
-        generators[generator] = Fakes(spread(files, limit), degrade)
-    if not any(generators.values()):
-        raise ValueError(f"no pair of {folder} has a mask of its name in {masks}; a mask is matched by name")
-    return EvaluationSet(photos_of(generators.values(), degrade), generators, paired=True, unmatched=tuple(unmatched))
+    for side in (folder / "real", folder / "fake"):
+        if not side.is_dir():
+            raise FileNotFoundError(f"{side} does not exist; give a folder with real/ and fake/")
+    masked = off_centre is None and (masks is not None or any((folder / each).is_dir() for each in ("mask", "masks")))
+    mask_of = {} if masks is None else files_by_name(Path(masks))[0]
+    index = index_pairs(folder)
+    unmatched = list(index.unmatched)
+    files: dict[str, list[FakeFiles]] = {}
+    for sample in index.samples:
+        if sample.fake is None or sample.real is None or sample.split is not None:
+            continue
+        name = _name(sample.real, folder / "real")
+        mask = None if not masked else sample.mask if masks is None else mask_of.get(name)
+        if masked and mask is None:
+            unmatched += [Unmatched(path, "no mask of its name") for path in (sample.real, sample.fake)]
+        else:
+            files.setdefault(sample.method, []).append(FakeFiles(name, sample.fake, sample.real, mask, off_centre))
+    if not files:
+        what = "a mask of its name" if masked else "the name of an image in real/"
+        raise ValueError(f"no fake of {folder} has {what}; pairs and masks are matched by name")
+    generators = {
+        generator: Fakes(spread(sorted(each, key=lambda fake: fake.name), limit), degrade)
+        for generator, each in files.items()
+    }
+    photos = photos_of(generators.values(), degrade)
+    return EvaluationSet(photos, generators, paired=True, unmatched=tuple(dict.fromkeys(unmatched)))
 
 
 def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:

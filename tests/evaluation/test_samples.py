@@ -40,7 +40,7 @@ def test_fakes_directly_in_their_folder_are_one_generator(pairs: Path) -> None:
 def test_images_beside_generators_are_refused(pairs: Path) -> None:
     save(pairs / "fake" / "stray.png", noise(*SIZE))
     with pytest.raises(ValueError, match="both images and folders"):
-        read_paired(pairs)
+        read_whole(pairs)
 
 
 @pytest.mark.parametrize("place", ["mask", "elsewhere"])
@@ -173,7 +173,8 @@ def test_images_without_a_partner_are_listed_and_left_out(pairs: Path) -> None:
     extra = save(pairs / "fake" / "top" / "z.png", noise(*SIZE))
     data = read_paired(pairs)
     assert data.photos.names == ("a", "c", "d", "e", "f")
-    assert set(data.unmatched) == {extra, pairs / "fake" / "left" / "b.png", pairs / "fake" / "top" / "b.png"}
+    expected = {extra, pairs / "fake" / "left" / "b.png", pairs / "fake" / "top" / "b.png"}
+    assert {each.path for each in data.unmatched} == expected
 
 
 def test_pairs_without_a_mask_are_listed_and_left_out(pairs: Path) -> None:
@@ -182,7 +183,17 @@ def test_pairs_without_a_mask_are_listed_and_left_out(pairs: Path) -> None:
     data = read_paired(pairs)
     assert data.photos.names == NAMES[1:]
     expected = {pairs / "real" / "a.png", pairs / "fake" / "left" / "a.png", pairs / "fake" / "top" / "a.png"}
-    assert set(data.unmatched) == expected
+    assert {each.path for each in data.unmatched} == expected
+
+
+def test_pairs_and_masks_are_matched_by_name(pairs: Path, tmp_path: Path) -> None:
+    save(tmp_path / "masks" / "z.png", np.full(SIZE, 255, np.uint8))
+    with pytest.raises(ValueError, match="no fake of .* has a mask of its name"):
+        read_paired(pairs, masks=tmp_path / "masks")
+    for name in NAMES:
+        (pairs / "real" / f"{name}.png").rename(pairs / "real" / f"{name}{name}.png")
+    with pytest.raises(ValueError, match="no fake of .* has the name of an image in real/"):
+        read_paired(pairs)
 
 
 def test_a_limit_spreads_over_the_names_alike_for_every_generator(pairs: Path) -> None:
