@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,29 +64,33 @@ def locate(
     from fakelocator_zoo.cli.photo_arguments import collect_photos, local_paths
     from fakelocator_zoo.images import ImageError
     from fakelocator_zoo.inference.folders import locate_photos
+    from fakelocator_zoo.inference.ray_engine import PARQUET, locate_on_ray
 
+    on_ray = engine is Engine.RAY
     paths, failures = local_paths(sources, out)
     videos, others = _split(paths)
-    if engine is Engine.RAY:
-        if videos or explain or resume:
-            unfit = "videos" if videos else "--explain" if explain else "--resume"
-            raise typer.BadParameter(f"the engine ray knows no {unfit}; give local", param_hint="--engine")
-        load = functools.partial(_load, model, device, attention, adapter)
-        settings = _settings(model, attention, adapter)
-        _locate_on_ray(others, failures, load, out, workers, batch, device, as_json, settings)
-        return
-    collected = collect_photos(others)
+    if on_ray and (videos or explain or resume):
+        unfit = "videos" if videos else "--explain" if explain else "--resume"
+        raise typer.BadParameter(f"the engine ray knows no {unfit}; give local", param_hint="--engine")
+    tables = [path for path in others if on_ray and path.suffix == ".parquet"]
+    collected = collect_photos(path for path in others if path not in tables)
     failures += collected.failures
-    rows: list[Row] = []
     start = time.monotonic()
-    locate_prepared = functools.cache(lambda: _load(model, device, attention, adapter))
+    load = functools.partial(_load, model, device, attention, adapter)
+    load_once = functools.cache(load)
     settings = _settings(model, attention, adapter)
 
     def results() -> Iterator[Row | ImageError]:
-        if collected.photos:
+        if on_ray and (collected.photos or tables):
+            gpus = 1 if device and device.startswith("cuda") else 0
+            located = locate_on_ray(
+                collected.photos, tables, load, out, workers=workers, batch_size=batch, gpus=gpus, settings=settings
+            )
+            yield from terminal.track(located, "locating", None if tables else len(collected.photos))
+        elif collected.photos:
             located = locate_photos(
                 collected.photos,
-                locate_prepared,
+                load_once,
                 out,
                 workers=workers,
                 batch_size=batch,
@@ -102,7 +106,7 @@ def locate(
                 task = bars.add_task("", total=None)
                 yield from locate_videos(
                     videos,
-                    locate_prepared,
+                    load_once,
                     out,
                     every=every,
                     batch_size=batch,
@@ -111,64 +115,25 @@ def locate(
                     advance=lambda frames: bars.update(task, advance=frames),
                 )
 
+    rows: list[Row] = []
+    count = 0
     with terminal.JsonRows(as_json) as printed:
         for result in results():
             if isinstance(result, ImageError):
                 failures.append(str(result))
                 continue
             failures += [result["damage"]] if "damage" in result else []
-            rows.append(result)
+            count += 1
             printed.add(result)
-    if rows:
-        if not as_json:
-            _show(rows)
-        seconds = time.monotonic() - start
-        terminal.say(f"results: {out} ({_count(rows)}, {seconds:.1f} s)")
+            if not on_ray:  # on Ray there may be millions
+                rows.append(result)
+    if rows and not as_json:
+        _show(rows)
+    if count:
+        place, what = (out / PARQUET, f"{count} photos") if on_ray else (out, _count(rows))
+        terminal.say(f"results: {place} ({what}, {time.monotonic() - start:.1f} s)")
     collected.say_left_out()
-    terminal.exit_on_failures(failures, f"{len(rows)} located")
-
-
-def _locate_on_ray(
-    paths: Sequence[Path],
-    failures: list[str],
-    load: Callable[[], Locate],
-    out: Path,
-    workers: int | None,
-    batch: int,
-    device: str | None,
-    as_json: bool,
-    settings: dict[str, Any],
-) -> None:
-    """Rows are printed or counted, not kept: there may be millions."""
-    from fakelocator_zoo.cli.photo_arguments import collect_photos
-    from fakelocator_zoo.images import ImageError
-    from fakelocator_zoo.inference.ray_engine import PARQUET, locate_on_ray
-
-    tables = [path for path in paths if path.suffix == ".parquet"]
-    collected = collect_photos(path for path in paths if path not in tables)
-    failures += collected.failures
-    located, start = 0, time.monotonic()
-    with terminal.JsonRows(as_json) as printed:
-        if collected.photos or tables:
-            results = locate_on_ray(
-                collected.photos,
-                tables,
-                load,
-                out,
-                workers=workers,
-                batch_size=batch,
-                gpus=1 if device and device.startswith("cuda") else 0,
-                settings=settings,
-            )
-            for result in terminal.track(results, "locating", None if tables else len(collected.photos)):
-                if isinstance(result, ImageError):
-                    failures.append(str(result))
-                    continue
-                located += 1
-                printed.add(result)
-            terminal.say(f"results: {out / PARQUET} ({located} photos, {time.monotonic() - start:.1f} s)")
-    collected.say_left_out()
-    terminal.exit_on_failures(failures, f"{located} located")
+    terminal.exit_on_failures(failures, f"{count} located")
 
 
 def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
