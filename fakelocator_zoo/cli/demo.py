@@ -23,8 +23,8 @@ def demo(
     from fakelocator_zoo.images import make_folder, write_image
     from fakelocator_zoo.inference import demo as demonstration
 
-    if part not in demonstration.PARTS:
-        raise typer.BadParameter(f"{part!r} is none of {', '.join(demonstration.PARTS)}", param_hint="--part")
+    if part not in demonstration.PART_ELLIPSES:
+        raise typer.BadParameter(f"{part!r} is none of {', '.join(demonstration.PART_ELLIPSES)}", param_hint="--part")
     make_folder(out)
     localizer = load_localizer(model, device)
     from fakelocator_zoo.generators.network import Generator

@@ -17,7 +17,7 @@ GeneratorUpsampling = Literal["transposed", "transposed3", "transposed2", "neare
 Normalisation = Literal["none", "batch", "instance"]
 
 
-class Upsample(nn.Module):
+class GeneratorUpsample(nn.Module):
     """Doubles the resolution and changes the channels: (B, in, H, W) -> (B, out, 2H, 2W).
 
     ``transposed`` has kernel 4 (overlap even), ``transposed3`` kernel 3 (overlap uneven, the classic
@@ -133,7 +133,7 @@ class Generator(PretrainedMixin, nn.Module):
         )
         self.up = nn.ModuleList(
             nn.Sequential(
-                Upsample(upsampling, b, a, kernel_size),
+                GeneratorUpsample(upsampling, b, a, kernel_size),
                 Noise(a) if noise else nn.Identity(),
                 _norm(norm, a),
                 nn.LeakyReLU(0.2),

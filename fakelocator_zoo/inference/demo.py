@@ -17,7 +17,7 @@ from fakelocator_zoo.inference.render import heat, render, side_by_side
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 #: Ellipses of each part in units of the detector's window, hairline to chin: centre x, y, radius x, y.
-PARTS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
+PART_ELLIPSES: dict[str, tuple[tuple[float, float, float, float], ...]] = {
     "eyes": ((0.27, 0.36, 0.21, 0.1), (0.74, 0.36, 0.21, 0.1)),
     "nose": ((0.5, 0.52, 0.18, 0.17),),
     "mouth": ((0.5, 0.74, 0.3, 0.13),),
@@ -68,19 +68,19 @@ def part_mask(shape: tuple[int, ...], part: str, window: Box) -> np.ndarray:
 
     Args:
         shape: of the photo.
-        part: one of :data:`PARTS`.
+        part: one of :data:`PART_ELLIPSES`.
         window: the face, hairline to chin.
 
     Raises:
         ValueError: for an unknown part.
     """
-    if part not in PARTS:
-        raise ValueError(f"unknown part {part!r}; take one of {', '.join(PARTS)}")
+    if part not in PART_ELLIPSES:
+        raise ValueError(f"unknown part {part!r}; take one of {', '.join(PART_ELLIPSES)}")
     left, top, right, bottom = window
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     x, y = (x + 0.5 - left) / (right - left), (y + 0.5 - top) / (bottom - top)
     mask = np.zeros(shape[:2], np.float32)
-    for centre_x, centre_y, radius_x, radius_y in PARTS[part]:
+    for centre_x, centre_y, radius_x, radius_y in PART_ELLIPSES[part]:
         radius = np.hypot((x - centre_x) / radius_x, (y - centre_y) / radius_y)
         mask = np.maximum(mask, np.clip((1 - radius) / _SOFT, 0, 1))
     return mask
@@ -91,7 +91,7 @@ def repaint(image: np.ndarray, part: str, generator: nn.Module) -> tuple[np.ndar
 
     Args:
         image: photo (H, W, 3) uint8 with a face.
-        part: one of :data:`PARTS`.
+        part: one of :data:`PART_ELLIPSES`.
         generator: maps images (1, 3, h, w) in [0, 1] to images of that size.
 
     Returns:

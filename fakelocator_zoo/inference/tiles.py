@@ -13,7 +13,7 @@ from torch import Tensor, nn
 _ATTENTION_SIDE = 1024  # a face parser reduces the image anyway; reduced here, a large photo needs no memory as floats
 
 
-class Prediction(NamedTuple):
+class TiledOutput(NamedTuple):
     """What a model says of images (B, 3, H, W); float32 tensors on the CPU."""
 
     fakeness_map: Tensor  #: (B, H, W) in [0, 1], ``p_fake * magnitude``
@@ -25,7 +25,7 @@ class Prediction(NamedTuple):
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64, *, tta: bool = False) -> Prediction:
+def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64, *, tta: bool = False) -> TiledOutput:
     """Run a model over images of one size; what fits into one tile goes through whole.
 
     Dense maps of tiles are cut in the middle of their overlap, where both have surroundings, and the decision is made
@@ -52,7 +52,7 @@ def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64
             f"this model cannot run as {reference.dtype} on {reference.device}; use model.float() ({error})"
         ) from error
     p_fake = p_fake_logits.sigmoid_()
-    return Prediction(p_fake * magnitude, logits.softmax(dim=1)[:, 1], p_fake, magnitude, attention, face_found)
+    return TiledOutput(p_fake * magnitude, logits.softmax(dim=1)[:, 1], p_fake, magnitude, attention, face_found)
 
 
 def _views(

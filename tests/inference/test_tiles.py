@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.inference.tiles import Prediction, predict
+from fakelocator_zoo.inference.tiles import TiledOutput, predict
 from tests.inference.stubs import StubModel, as_batch, noise
 
 
@@ -13,11 +13,11 @@ def image(height: int, width: int) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def untiled(model: StubModel, images: torch.Tensor) -> Prediction:
+def untiled(model: StubModel, images: torch.Tensor) -> TiledOutput:
     out = model(images)
     attention = None if out.attention is None else out.attention[:, 0]
     maps = (out.p_fake[:, 0], out.magnitude[:, 0], attention)
-    return Prediction(out.fakeness_map[:, 0], out.fake_probability, *maps, out.face_found)
+    return TiledOutput(out.fakeness_map[:, 0], out.fake_probability, *maps, out.face_found)
 
 
 @pytest.mark.parametrize("size", [(300, 500), (257, 129), (8, 1000), (1000, 8), (128, 129), (1, 1)])
@@ -29,7 +29,7 @@ def test_maps_and_decision_do_not_depend_on_the_tiles(size: tuple[int, int], att
         model.sizes.clear()
         tiled = predict(model, images, tile, overlap)
         assert max(max(shape[2:]) for shape in model.sizes) <= tile
-        for name in Prediction._fields:
+        for name in TiledOutput._fields:
             torch.testing.assert_close(getattr(tiled, name), getattr(expected, name), atol=1e-5, rtol=1e-4)
 
 
