@@ -249,8 +249,6 @@ def photos_of(generators: Iterable[Fakes], degrade: Degradation | None) -> Photo
 
 
 def _generator_folders(fake: Path) -> dict[str, Path]:
-    if not fake.is_dir():
-        raise FileNotFoundError(f"{fake} does not exist; put the fakes there, in a folder for each generator")
     inside = sorted(path for path in fake.iterdir() if not path.name.startswith("."))
     folders = {path.name: path for path in inside if path.is_dir()}
     if folders and any(path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() for path in inside):
