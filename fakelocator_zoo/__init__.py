@@ -16,7 +16,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fakelocator_zoo.zoo.registration import register, register_with_imported
+from fakelocator_zoo.zoo.registration import register as register
+from fakelocator_zoo.zoo.registration import register_with_imported
 
 if TYPE_CHECKING:
     from fakelocator_zoo.clustering import SingleSampleClustering as SingleSampleClustering
