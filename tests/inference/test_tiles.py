@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fakelocator_zoo import FakeLocator
 from fakelocator_zoo.inference.tiles import TiledOutput, predict
 from tests.inference.stubs import StubModel, as_batch, noise
 
@@ -37,6 +38,13 @@ def test_attention_is_found_once_in_the_whole_image() -> None:
     model = StubModel(attention=True).eval()
     predict(model, image(300, 500), tile=128, overlap=32)
     assert [each.shape for each in model.attended] == [(1, 3, 300, 500)]
+
+
+def test_tiles_of_a_fakelocator(tiny_model: FakeLocator) -> None:
+    """In eval mode, as it is used: some of its dense outputs are those of training alone."""
+    found = predict(tiny_model.eval(), image(200, 300), tile=128, overlap=32)
+    assert found.fakeness_map.shape == (1, 200, 300)
+    assert 0 <= found.fakeness_map.min() <= found.fakeness_map.max() <= 1
 
 
 def test_the_parser_sees_a_large_image_reduced() -> None:
