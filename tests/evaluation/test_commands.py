@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from fakelocator_zoo import FakeLocator, cli
+from fakelocator_zoo.evaluation.results import Evaluation
 from fakelocator_zoo.evaluation.tables import CLOSE, OPEN
 from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 from tests.inference.stubs import StubModel, noise
@@ -29,6 +30,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return StubModel().eval()
 
     monkeypatch.setattr(FakeLocator, "from_pretrained", load)
+    monkeypatch.setitem(Evaluation.summary.__kwdefaults__, "draws", 50)  # narrower intervals take seconds each
     return names
 
 
