@@ -23,12 +23,12 @@ _WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "Distribu
 
 @contextmanager
 def layers_limited(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """Limit the layers of a model that this thread builds to about the size of the ``tensors`` of its file.
+    """While inside, a model that this thread builds may not have a layer far larger than the ``tensors`` of its file.
 
-    A configuration that does not belong to its weights then cannot exhaust the memory.
+    So a configuration that does not belong to its weights cannot fill the memory before that is noticed.
 
     Raises:
-        MemoryError: inside, when a larger layer is registered, before its memory is written to.
+        MemoryError: when such a layer is made, before its memory is written to.
     """
     from torch.nn.modules.module import register_module_parameter_registration_hook
 

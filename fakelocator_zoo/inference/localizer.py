@@ -82,10 +82,10 @@ class Localizer:
     """Finds faces, scores each upright at its native resolution, and pastes the maps back into the photo.
 
     Args:
-        model: a :class:`~fakelocator_zoo.FakeLocator` of any floating dtype, a name, folder or Hub id of one, or an
+        model: a :class:`~fakelocator_zoo.FakeLocator` of any floating dtype, what its ``from_pretrained`` takes, or an
             exported file (``.onnx``, ``.xml``). It is put into eval mode and moved to ``device``.
-        device: None takes CUDA if there is one, else the CPU.
-        find_faces: False always scores the whole image.
+        device: where to run; None takes CUDA if there is one, else the CPU.
+        find_faces: False scores the whole image always.
         tile: larger faces and photos go through in overlapping tiles of this side.
         overlap: of the tiles, in pixels.
         batch_size: faces, or photos without one, of one size that go through at once.
