@@ -1,8 +1,14 @@
 """FakeLocator: locate which pixels of a face photo a generator made.
 
-Public names are imported on first use, so ``import fakelocator_zoo`` imports neither torch nor timm. The first use of
-one registers the models with smp and timm: ``smp.create_model("fakelocator", ...)`` and
-``timm.create_model("fakelocator_...")``. Where smp or timm was imported before, this import registers them.
+Public names are imported on first use, so ``import fakelocator_zoo`` takes less than .1 s of processor time.
+
+``smp.create_model("fakelocator", ...)`` and ``timm.create_model("fakelocator_...")`` know the models
+
+- of a library that was imported before this package: at once;
+- of both libraries: after :func:`register`, or the first use of any other public name.
+
+``import fakelocator_zoo; import timm`` alone registers nothing: this package would have to import timm, which takes
+seconds, or hook its import. timm then raises "Unknown model", smp "Wrong architecture type"; call :func:`register`.
 """
 
 from __future__ import annotations
@@ -10,7 +16,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fakelocator_zoo.zoo.registration import register, register_with_imported
+from fakelocator_zoo.zoo.registration import register as register
+from fakelocator_zoo.zoo.registration import register_with_imported
 
 if TYPE_CHECKING:
     from fakelocator_zoo.clustering import SingleSampleClustering as SingleSampleClustering
@@ -42,7 +49,7 @@ _HOME = {
     "list_models": "zoo.models",
 }
 
-__all__ = ["__version__", *_HOME]
+__all__ = ["__version__", "register", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask
+from benchmarks.face_parser.faces import LabelledFaces, read_celebamask
 from fakelocator_zoo.face_parsing.parser import PartMapping
 from fakelocator_zoo.face_parsing.parts import GROUPS, PARTS
 from fakelocator_zoo.generators.network import Generator

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from benchmarks.harness.edits import read_edits
 from benchmarks.harness.evaluations import evaluation_table
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Skipped, Table
 from fakelocator_zoo.evaluation.evaluate import MAP_THRESHOLD
-from fakelocator_zoo.evaluation.samples import read_edits
 from fakelocator_zoo.transforms.degradations import degradation
 
 TEXT = (

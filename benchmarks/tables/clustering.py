@@ -14,11 +14,13 @@ import torch
 
 from benchmarks.harness.cells import Cell, files_digest, run_cells, skip_sentences
 from benchmarks.harness.contenders import Contender, load_model, model_names, models
+from benchmarks.harness.edits import read_edits
 from benchmarks.harness.evaluations import UNDEFINED, shown
 from benchmarks.harness.options import Options
+from benchmarks.harness.protocol import single_sample_protocol
 from benchmarks.harness.table import Row, Skipped, Table
-from fakelocator_zoo.clustering import NotSeparableWarning, single_sample_protocol
-from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_paired, read_whole
+from fakelocator_zoo.clustering import NotSeparableWarning
+from fakelocator_zoo.evaluation.samples import EvaluationSet, read_paired, read_whole
 from fakelocator_zoo.evaluation.statistics import proportion_interval
 from fakelocator_zoo.images import read_image
 from fakelocator_zoo.inference.features import centre_crop, extract_features

@@ -10,13 +10,14 @@ import torch
 
 from benchmarks.harness.cells import files_digest
 from benchmarks.harness.contenders import Contender, load_model, model_names, models, outside, trivial
+from benchmarks.harness.edits import read_edits
 from benchmarks.harness.evaluations import evaluation_table
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Skipped, Table
 from benchmarks.harness.training import bank_paths, base_recipe, fit, kept_weights, training_batches
 from benchmarks.rivals.networks import AttentionMapRegressor, GradCamClassifier, Rival, UnetDice
 from fakelocator_zoo.evaluation.predictors import ModelPredictor, Predictor
-from fakelocator_zoo.evaluation.samples import EvaluationSet, read_edits, read_paired, read_whole
+from fakelocator_zoo.evaluation.samples import EvaluationSet, read_paired, read_whole
 from fakelocator_zoo.training.recipe import parse_recipe
 from fakelocator_zoo.transforms.degradations import degradation
 

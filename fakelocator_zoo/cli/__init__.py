@@ -1,4 +1,4 @@
-"""The command `fakelocator`: one module a command, whose heavy imports stand inside, so that --help is quick."""
+"""The command `fakelocator`: one module a command, with heavy imports inside the functions: --help stays quick."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from fakelocator_zoo.cli.memory import keep_freed_memory
 
 app = typer.Typer(
     name="fakelocator",
-    help="Show which pixels of a face a generator painted.",
+    help="Locate the fake pixels of a face photo.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich takes longer to import than all of the rest
 )
-data_app = typer.Typer(help="Look through data sets, and prepare them.", no_args_is_help=True)
+data_app = typer.Typer(help="Check and prepare data sets.", no_args_is_help=True)
 
 for command in (
     demo.demo,
@@ -52,7 +52,7 @@ for command in (
 
 @app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench() -> None:
-    """The benchmark is no part of the installed package."""
+    """Name the command of the benchmark, which is not part of the package."""
     terminal.say("error: the benchmark runs from a checkout of the project: python -m benchmarks --help")
     raise typer.Exit(1)
 
@@ -66,7 +66,7 @@ def main() -> None:
     """Entry point of the command."""
     keep_freed_memory()
     terminal.replace_unencodable()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends a command as Ctrl-C does: cleanly
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends a command as cleanly as Ctrl-C
     try:
         app()
     except KeyboardInterrupt:  # before or after a command's own body

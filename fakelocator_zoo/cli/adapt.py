@@ -12,19 +12,20 @@ from fakelocator_zoo.cli.options import DeviceOption, ModelOption, load_localize
 
 
 def adapt(
-    folder: Annotated[Path, typer.Argument(help="Photos, real and fake mixed.", show_default=False)],
-    labelled: Annotated[list[str], typer.Option(help="IMAGE=fake or IMAGE=real; repeatable.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Folder of real and fake photos.", show_default=False)],
+    labelled: Annotated[
+        list[str],
+        typer.Option(help="IMAGE=fake or IMAGE=real, the known label of a photo; repeatable.", show_default=False),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for results.csv, scatter.png and the adapter.")] = Path(
         "fakelocator_adapted"
     ),
     model: ModelOption = None,
-    method: Annotated[
-        str, typer.Option(help="tsne, or opentsne (the extra `cluster`: faster, places new photos).")
-    ] = "tsne",
+    method: Annotated[str, typer.Option(help="tsne, or opentsne (the extra `cluster`; faster).")] = "tsne",
     seed: Annotated[int, typer.Option(help="Same seed, same labels.")] = 0,
     device: DeviceOption = None,
 ) -> None:
-    """Label all photos of an unseen generator from one labelled photo; exit 3 where they do not separate."""
+    """Label photos of an unseen generator from one labelled photo; exit status 3 if they form no two clusters."""
     if method not in ("tsne", "opentsne"):
         raise typer.BadParameter(f"{method!r} is neither tsne nor opentsne", param_hint="--method")
     from fakelocator_zoo.cli.photo_arguments import collect_photos
@@ -45,7 +46,7 @@ def adapt(
         method=method,  # type: ignore[arg-type]
         seed=seed,
         device=str(localizer.device),
-        progress=True,
+        track=lambda photos: terminal.track(photos, "features", len(photos)),
     )
     adaptation.describe(found, typer.echo)
     typer.echo(f"results: {out}")

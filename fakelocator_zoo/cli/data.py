@@ -18,9 +18,13 @@ _SHOWN = 20
 PathArgument = Annotated[Path, typer.Argument(help="Folder of a data set.", show_default=False)]
 LayoutOption = Annotated[
     str | None,
-    typer.Option(help="faceforensics, celeb-df, dffd, celebamask-hq, pairs or whole; default: what it looks like."),
+    typer.Option(
+        help="faceforensics, celeb-df, dffd, celebamask-hq, pairs or whole; default: recognised by its folders."
+    ),
 ]
-CompressionOption = Annotated[str | None, typer.Option(help="Of FaceForensics++: c23, raw or c40.")]
+CompressionOption = Annotated[
+    str | None, typer.Option(help="Of FaceForensics++: c23, raw or c40; default: the first that is there.")
+]
 
 
 def check(
@@ -28,11 +32,11 @@ def check(
     layout: LayoutOption = None,
     compression: CompressionOption = None,
     decode: Annotated[
-        bool, typer.Option("--decode", help="Open every file too, and name the broken; they end in exit 1.")
+        bool, typer.Option("--decode", help="Read every file as well; broken files give exit status 1.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
 ) -> None:
-    """Show what a data set holds, pairs and lacks; exit 1 if none of it is usable, or a person is in two splits."""
+    """Count samples, pairs and missing files of a data set; exit status 1 if none is usable or identities leak."""
     from fakelocator_zoo.data.index import count_samples
     from fakelocator_zoo.data.layouts import read_index
     from fakelocator_zoo.data.splits import identity_leaks
@@ -62,19 +66,18 @@ def check(
 
 def extract(
     path: PathArgument,
-    out: Annotated[Path, typer.Option(help="Folder for the frames, laid out as the data set is.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Output folder, of the same layout.", show_default=False)],
     layout: LayoutOption = None,
     compression: CompressionOption = None,
-    frames_per_video: Annotated[int, typer.Option(min=1, help="Evenly spaced, the same of real and fake.")] = 8,
+    frames_per_video: Annotated[int, typer.Option(min=1, help="Evenly spaced frames; the same of real and fake.")] = 8,
 ) -> None:
-    """Write frames of the videos that training needs, which is much faster afterwards; the same command goes on."""
+    """Extract the frames of videos that training needs; a killed command goes on."""
     from fakelocator_zoo.data.extract import extract_frames
     from fakelocator_zoo.data.layouts import read_index
 
     index = read_index(path, layout, compression=compression)
     failures = extract_frames(index, out, frames_per_video=frames_per_video, report=terminal.say)
-    for failure in failures:
-        terminal.say(f"error: {failure}")
+    terminal.say_failures(failures)
     typer.echo(f"frames: {out}")
     if failures:
         raise typer.Exit(1)
@@ -105,16 +108,12 @@ def _list(title: str, lines: list[str], shown: int = _SHOWN) -> None:
 
 def _broken_files(index: DataIndex) -> list[str]:
     """A sentence for each file, of all samples, that cannot be read."""
-    from rich.console import Console
-    from rich.progress import track
-
     from fakelocator_zoo.data.frames import evenly_spaced, frame_numbers, read_frames, read_masks
 
-    stderr = Console(stderr=True)
     masks = {sample.mask for sample in index.samples}
     files = sorted({path for sample in index.samples for path in sample.files})
     broken = []
-    for path in track(files, "decoding", console=stderr, transient=True, disable=not stderr.is_terminal):
+    for path in terminal.track(files, "decoding", len(files)):
         try:
             numbers = frame_numbers(path)
             # Of videos and folders of frames: some, and the last, which a file that was cut off lacks.

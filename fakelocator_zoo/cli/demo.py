@@ -15,16 +15,16 @@ from fakelocator_zoo.cli.options import DeviceOption, JsonOption, ModelOption, l
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for demo.png.")] = Path("fakelocator_out"),
     model: ModelOption = None,
-    part: Annotated[str, typer.Option(help="What is repainted: eyes, nose, mouth, hair or face.")] = "face",
+    part: Annotated[str, typer.Option(help="Part that a generator changes: eyes, nose, mouth, hair or face.")] = "face",
     device: DeviceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Repaint a part of a real portrait, and draw photo, maps and overlay into one picture."""
+    """Change a part of a real portrait by a generator, locate it, and draw photo, maps and overlay."""
     from fakelocator_zoo.images import make_folder, write_image
     from fakelocator_zoo.inference import demo as demonstration
 
-    if part not in demonstration.PARTS:
-        raise typer.BadParameter(f"{part!r} is none of {', '.join(demonstration.PARTS)}", param_hint="--part")
+    if part not in demonstration.PART_ELLIPSES:
+        raise typer.BadParameter(f"{part!r} is none of {', '.join(demonstration.PART_ELLIPSES)}", param_hint="--part")
     make_folder(out)
     localizer = load_localizer(model, device)
     from fakelocator_zoo.generators.network import Generator

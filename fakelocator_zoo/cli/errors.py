@@ -14,7 +14,7 @@ P = ParamSpec("P")
 
 
 def one_sentence(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn a command's expected errors into one sentence on stderr (exit 1), an interrupt into exit 130."""
+    """Turn a command's expected errors into one sentence on stderr and exit status 1, an interrupt into status 130."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:

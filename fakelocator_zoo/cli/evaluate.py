@@ -1,10 +1,9 @@
-"""The command `fakelocator evaluate`. Heavy imports stand inside it."""
+"""The command `fakelocator evaluate`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,19 +13,18 @@ from fakelocator_zoo.cli import terminal
 from fakelocator_zoo.cli.options import AttentionOption, DeviceOption, ModelOption, load_localizer
 
 if TYPE_CHECKING:
-    from fakelocator_zoo.evaluation.evaluate import Progress
     from fakelocator_zoo.evaluation.predictors import ModelPredictor
 
 
 def evaluate(
     pairs: Annotated[
-        Path | None, typer.Option(help="Folder with real/, fake/<generator>/ of the same names, and mask/ if blended.")
+        Path | None, typer.Option(help="Folder with real/, fake/<generator>/ of the same names, and perhaps mask/.")
     ] = None,
     whole: Annotated[
-        Path | None, typer.Option(help="Folder with real/ and fake/<generator>/, all of a fake being fake.")
+        Path | None, typer.Option(help="Folder with real/ and fake/<generator>/; every pixel of a fake is fake.")
     ] = None,
     photos: Annotated[
-        list[Path] | None, typer.Option(help="Folder of real photos: how many are called fake, alone; repeatable.")
+        list[Path] | None, typer.Option(help="Folder of real photos, for the rate of false alarms; repeatable.")
     ] = None,
     model: ModelOption = None,
     masks: Annotated[
@@ -34,16 +32,18 @@ def evaluate(
     ] = None,
     off_centre: Annotated[
         int | None,
-        typer.Option(metavar="SEED", min=0, help="Generate masks away from the centre; all of each fake must be fake."),
+        typer.Option(
+            metavar="SEED", min=0, help="Generate masks away from the centre; every pixel of a fake must be fake."
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Images of each generator, or folder of --photos, evenly spread.")
     ] = None,
-    threshold: Annotated[float, typer.Option(help="From this map value on a pixel counts as fake.")] = 0.05,
+    threshold: Annotated[float, typer.Option(help="Map value from which on a pixel counts as fake.")] = 0.05,
     degrade: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME=STRENGTH", help="Change real and fake alike: jpeg=75, downscale=0.5, blur=1 or noise=4."
+            metavar="NAME=STRENGTH", help="Degrade real and fake images: jpeg=75, downscale=0.5, blur=1 or noise=4."
         ),
     ] = None,
     jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="Short for --degrade jpeg=QUALITY.")] = None,
@@ -51,13 +51,13 @@ def evaluate(
         Path, typer.Option(help="Folder for evaluation.json, .md, images.csv, sheet.png, reliability.png.")
     ] = Path("fakelocator_evaluation"),
     card: Annotated[
-        Path | None, typer.Option(help="Model folder: evaluate it, and write the tables into its README.md.")
+        Path | None, typer.Option(help="Model folder: evaluate this model, and write the tables into its README.md.")
     ] = None,
     attention: AttentionOption = None,
     device: DeviceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
 ) -> None:
-    """Score a model's maps and decisions beside the trivial ones, with 95 % intervals over the images."""
+    """Score maps and decisions of a model and of baselines, with 95 % intervals over the images."""
     for wrong, message, hint in (
         (
             sum((pairs is not None, whole is not None, bool(photos))) != 1,
@@ -108,7 +108,7 @@ def evaluate(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--degrade") from None
     if card is not None:
-        read_card(card)  # a card that cannot be written is said before the work, not after it
+        read_card(card)  # raises before the work if the card cannot be written
     if pairs is not None:
         data = samples.read_paired(pairs, masks=masks, off_centre=off_centre, limit=limit, degrade=change)
         title = _title("Pairs", [pairs], "generator", limit, off_centre, degraded)
@@ -120,11 +120,16 @@ def evaluate(
         title = _title("Photos", photos or (), "folder", limit, None, degraded)
     make_folder(out)
     predictor = _load(str(card) if card is not None else model, device, attention)
-    # Photos alone: a predictor without a model has no false alarms of its own.
+    # The baselines have no threshold, so no false alarms.
     beside = () if photos else TRIVIAL_PREDICTORS
-    with _progress(predictor.name) as progress:
+    with terminal.progress("scoring") as bars:
+        task = bars.add_task("", total=None)
         evaluations = evaluate_all(
-            (predictor, *beside), data, true_mask=not photos, threshold=threshold, progress=progress
+            (predictor, *beside),
+            data,
+            true_mask=not photos,
+            threshold=threshold,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     measured: dict[str, Any]
     if photos:
@@ -143,7 +148,7 @@ def evaluate(
         "jpeg": jpeg,
         "degrade": None if degraded is None else {"name": degraded[0], "strength": degraded[1]},
         "off_centre": off_centre,
-        "about": provenance(seed=0),  # of the intervals; masks have a seed of their own
+        "about": provenance(seed=0),  # of the intervals
         **measured,
     }
     write_whole(out / "evaluation.json", (json.dumps(result, indent=1) + "\n").encode())
@@ -159,8 +164,8 @@ def evaluate(
     else:
         _print_fakes(title, measured["predictors"])
         typer.echo(f"tables, rows of each image, contact sheet and reliability diagram: {out}")
-    for path in data.unmatched:
-        terminal.say(f"left out, no image of its name on the other side: {path}")
+    for each in data.unmatched:
+        terminal.say(f"left out: {each.path} ({each.reason})")
     first = evaluations[0]
     terminal.exit_on_failures(first.failures, f"{len(first.photos)} photos and {len(first.fakes)} fakes scored")
 
@@ -195,19 +200,8 @@ def _title(
     return ", ".join(parts)
 
 
-@contextmanager
-def _progress(name: str) -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    stderr = Console(stderr=True)
-    with Bars(console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
-        task = bars.add_task(name, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
 def _print_fakes(title: str, summaries: Sequence[Mapping[str, Any]]) -> None:
-    """A column for the model with its intervals, and one for each predictor beside it."""
+    """A column for the model with its intervals, and one for each baseline."""
     from fakelocator_zoo.evaluation.results import DECISION_METRICS, MAP_METRICS
 
     first, *others = summaries

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,59 +30,67 @@ class Engine(StrEnum):
 
 
 def locate(
-    paths: Annotated[list[Path], typer.Argument(help="Photos, folders of them, and videos.", show_default=False)],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Photos, folders, videos, http(s) addresses, - for standard input.", show_default=False),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for maps, overlays and results.jsonl.")] = Path("fakelocator_out"),
     model: ModelOption = None,
     as_json: JsonRowsOption = False,
     device: DeviceOption = None,
     adapter: Annotated[
-        Path | None, typer.Option(help="Folder `adapter` that `fakelocator adapt` wrote: it decides, not the model.")
+        Path | None,
+        typer.Option(help="Folder `adapter` of `fakelocator adapt`, which then decides instead of the model."),
     ] = None,
     attention: AttentionOption = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Draw all maps of a photo side by side as well.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also draw all maps of a photo side by side.")] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Processes that read photos and find faces; 0: none. Default: what pays."),
+        typer.Option(min=0, help="Processes that read photos and find faces; 0: none. Default: by number of photos."),
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Photos that go through the model at once.")] = 8,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Leave out what an earlier run into --out finished.")
-    ] = False,
-    every: Annotated[int, typer.Option(min=1, help="Of a video, score every so manieth frame.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip what an earlier run into --out finished.")] = False,
+    every: Annotated[int, typer.Option(min=1, help="Score every n-th frame of a video.")] = 1,
     engine: Annotated[
         Engine,
         typer.Option(help="ray: on the Ray cluster at RAY_ADDRESS, or here; writes OUT/results.parquet, no pictures."),
     ] = Engine.LOCAL,
 ) -> None:
-    """Find each face, say how likely it is fake, and write a 16-bit map and an overlay for each photo.
+    """Find faces, give the probability that each is fake, and write a 16-bit map and an overlay of each photo.
 
-    For each video: an overlay video with its sound, a CSV by frame and face, and a timeline. The engine ray takes
-    Parquet files with a column path or bytes, and tar archives of photos (WebDataset), as well.
+    A video gives an overlay video with sound, a CSV by frame and face, and a timeline. The engine ray also takes
+    Parquet files with a column path or bytes, and tar archives of photos (WebDataset).
     """
-    from fakelocator_zoo.cli.photo_arguments import collect_photos
+    from fakelocator_zoo.cli.photo_arguments import collect_photos, local_paths
     from fakelocator_zoo.images import ImageError
     from fakelocator_zoo.inference.folders import locate_photos
+    from fakelocator_zoo.inference.ray_engine import PARQUET, is_shard, locate_on_ray
 
+    on_ray = engine is Engine.RAY
+    paths, failures = local_paths(sources, out)
     videos, others = _split(paths)
-    if engine is Engine.RAY:
-        if videos or explain or resume:
-            unfit = "videos" if videos else "--explain" if explain else "--resume"
-            raise typer.BadParameter(f"the engine ray knows no {unfit}; give local", param_hint="--engine")
-        load = functools.partial(_load, model, device, attention, adapter)
-        _locate_on_ray(others, load, out, workers, batch, device, as_json, _settings(model, attention, adapter))
-        return
-    collected = collect_photos(others)
-    failures = collected.failures
-    rows: list[Row] = []
+    if on_ray and (videos or explain or resume):
+        unfit = "videos" if videos else "--explain" if explain else "--resume"
+        raise typer.BadParameter(f"the engine ray knows no {unfit}; give local", param_hint="--engine")
+    shards = [path for path in others if on_ray and is_shard(path)]
+    collected = collect_photos(path for path in others if path not in shards)
+    failures += collected.failures
     start = time.monotonic()
-    locate_prepared = functools.cache(lambda: _load(model, device, attention, adapter))
+    load = functools.partial(_load, model, device, attention, adapter)
+    load_once = functools.cache(load)
     settings = _settings(model, attention, adapter)
 
     def results() -> Iterator[Row | ImageError]:
-        if collected.photos:
+        if on_ray and (collected.photos or shards):
+            gpus = 1 if device and device.startswith("cuda") else 0
+            located = locate_on_ray(
+                collected.photos, shards, load, out, workers=workers, batch_size=batch, gpus=gpus, settings=settings
+            )
+            yield from terminal.track(located, "locating", None if shards else len(collected.photos))
+        elif collected.photos:
             located = locate_photos(
                 collected.photos,
-                locate_prepared,
+                load_once,
                 out,
                 workers=workers,
                 batch_size=batch,
@@ -98,7 +106,7 @@ def locate(
                 task = bars.add_task("", total=None)
                 yield from locate_videos(
                     videos,
-                    locate_prepared,
+                    load_once,
                     out,
                     every=every,
                     batch_size=batch,
@@ -107,64 +115,26 @@ def locate(
                     advance=lambda frames: bars.update(task, advance=frames),
                 )
 
+    rows: list[Row] = []
+    count = 0
     with terminal.JsonRows(as_json) as printed:
         for result in results():
             if isinstance(result, ImageError):
                 failures.append(str(result))
                 continue
             failures += [result["damage"]] if "damage" in result else []
-            rows.append(result)
+            count += 1
             printed.add(result)
-    if rows:
-        if not as_json:
-            _show(rows)
-        seconds = time.monotonic() - start
-        terminal.say(f"results: {out} ({_count(rows)}, {seconds:.1f} s)")
-        _say_without_credentials(rows)
+            if not on_ray:  # on Ray there may be millions
+                rows.append(result)
+    if rows and not as_json:
+        _show(rows)
+    if count:
+        place, what = (out / PARQUET, f"{count} photos") if on_ray else (out, _count(rows))
+        terminal.say(f"results: {place} ({what}, {time.monotonic() - start:.1f} s)")
+    _say_without_credentials(rows)
     collected.say_left_out()
-    terminal.exit_on_failures(failures, f"{len(rows)} located")
-
-
-def _locate_on_ray(
-    paths: Sequence[Path],
-    load: Callable[[], Locate],
-    out: Path,
-    workers: int | None,
-    batch: int,
-    device: str | None,
-    as_json: bool,
-    settings: dict[str, Any],
-) -> None:
-    """Rows are printed or counted, not kept: there may be millions."""
-    from fakelocator_zoo.cli.photo_arguments import collect_photos
-    from fakelocator_zoo.images import ImageError
-    from fakelocator_zoo.inference.ray_engine import PARQUET, is_shard, locate_on_ray
-
-    shards = [path for path in paths if is_shard(path)]
-    collected = collect_photos(path for path in paths if not is_shard(path))
-    located, failures = 0, collected.failures
-    start = time.monotonic()
-    with terminal.JsonRows(as_json) as printed:
-        if collected.photos or shards:
-            results = locate_on_ray(
-                collected.photos,
-                shards,
-                load,
-                out,
-                workers=workers,
-                batch_size=batch,
-                gpus=1 if device and device.startswith("cuda") else 0,
-                settings=settings,
-            )
-            for result in terminal.track(results, "locating", None if shards else len(collected.photos)):
-                if isinstance(result, ImageError):
-                    failures.append(str(result))
-                    continue
-                located += 1
-                printed.add(result)
-            terminal.say(f"results: {out / PARQUET} ({located} photos, {time.monotonic() - start:.1f} s)")
-    collected.say_left_out()
-    terminal.exit_on_failures(failures, f"{located} located")
+    terminal.exit_on_failures(failures, f"{count} located")
 
 
 def _split(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -192,7 +162,7 @@ def _load(model: str | None, device: str | None, attention: Sequence[str] | None
 
 
 def _settings(model: str | None, attention: Sequence[str] | None, adapter: Path | None) -> dict[str, Any]:
-    """What decides beside the photo, so that a resumed run does not mix two models."""
+    """The settings in each row; a resumed run must have the same."""
     from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 
     return {
@@ -215,7 +185,7 @@ def _show(rows: Sequence[Row]) -> None:
 
 
 def _note(row: Row) -> str:
-    """What a reader of the numbers should know."""
+    """Remarks on a row."""
     notes = []
     if row.get("adapter"):
         notes.append("decided by the adapter, map by the model")

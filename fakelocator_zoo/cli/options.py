@@ -1,4 +1,4 @@
-"""Options that commands share, and the localizer that they ask for."""
+"""Options that commands share, and the localizer that they define."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ ModelOption = Annotated[
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: cuda where there is one.")]
 AttentionOption = Annotated[
     list[str] | None,
-    typer.Option("--attention", help="Face part or group, such as face or hair, that the map is kept to; repeatable."),
+    typer.Option(
+        "--attention", help="Face part or group, such as hair or face, that the model attends to; repeatable."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 JsonRowsOption = Annotated[bool, typer.Option("--json", help="One JSON array on stdout, nothing else.")]

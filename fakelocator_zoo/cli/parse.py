@@ -13,7 +13,7 @@ from fakelocator_zoo.cli.options import JsonRowsOption
 if TYPE_CHECKING:
     from fakelocator_zoo.inference.parse import ParsedPhoto
 
-#: Parts that the table shows; --json and the pictures have all of them.
+#: Parts in the table; --json and the pictures have all.
 _SHOWN = ("skin", "hair", "nose", "background")
 
 
@@ -25,7 +25,7 @@ def parse(
     ] = "face_parser.research",
     as_json: JsonRowsOption = False,
 ) -> None:
-    """Tell skin, hair, mouth, ... apart: a mask of part numbers and a coloured picture for each photo."""
+    """Segment the face parts of photos: a mask of part numbers and a coloured picture of each."""
     from fakelocator_zoo.cli.photo_arguments import collect_photos
     from fakelocator_zoo.images import ImageError, make_folder, read_image, write_image, write_labels
 

@@ -1,4 +1,4 @@
-"""What the commands print: results on stdout, messages and progress on stderr. Names are text, never markup."""
+"""Output of the commands: results on stdout, messages and progress on stderr. Names are text, never markup."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Control characters, halves of surrogate pairs (bytes that are no UTF-8), line and paragraph separators.
+#: Unicode categories: control characters, surrogates (bytes that are no UTF-8), line and paragraph separators.
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
-#: A column of sentences is broken into lines from this width on, rather than left out.
+#: Least width of a column of sentences before columns are left out.
 _SENTENCE = 24
-#: Width of a table that goes into a file or a pipe: nothing is left out.
+#: Width of a table in a file or a pipe.
 _UNLIMITED = 100_000
 
 
 def replace_unencodable() -> None:
-    """From now on what stdout and stderr cannot encode is printed as a question mark, and raises no error."""
+    """Print a question mark for what stdout and stderr cannot encode, instead of raising."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def printable(text: object, keep: str = "") -> str:
-    """The text without control characters, which could move the cursor: ``\\x1b`` and the like in their place."""
+    """The text with control characters, which could move the cursor, as escapes such as ``\\x1b``."""
     return "".join(
         char if char in keep or unicodedata.category(char) not in _UNPRINTABLE else repr(char)[1:-1]
         for char in str(text)
@@ -44,7 +44,7 @@ def printable(text: object, keep: str = "") -> str:
 
 
 def say(sentence: str) -> None:
-    """Print ``sentence`` on stderr, which leaves stdout to the results."""
+    """Print a sentence on stderr."""
     typer.echo(printable(sentence, keep="\n"), err=True)
 
 
@@ -55,7 +55,7 @@ def say_failures(failures: Sequence[str]) -> None:
 
 
 def exit_on_failures(failures: Sequence[str], done: str) -> None:
-    """End the command with exit code 1 after what failed and, beside its number, ``done``; where nothing did, go on."""
+    """Where something failed, print each failure, ``done`` and their number, and exit with status 1."""
     if failures:
         say_failures(failures)
         say(f"{done}, {len(failures)} failed")
@@ -65,7 +65,7 @@ def exit_on_failures(failures: Sequence[str], done: str) -> None:
 def table(*columns: str) -> Table:
     """An empty table. The first column holds names, the last sentences or names, those between numbers.
 
-    Give the columns in the order of their worth: :func:`show` leaves out those on the right where there is no room.
+    Where there is no room, :func:`show` leaves out columns from the right.
     """
     from rich.table import Table
 
@@ -76,7 +76,7 @@ def table(*columns: str) -> Table:
 
 
 def show(filled: Table) -> None:
-    """Print a table on stdout: names and numbers whole, sentences in lines, and as many columns as the width allows."""
+    """Print a table on stdout: names and numbers whole, sentences wrapped, as many columns as fit."""
     from rich.table import Table
 
     console = _console()
@@ -94,7 +94,7 @@ def show(filled: Table) -> None:
         )
     for row in zip(*(column.cells for column in columns), strict=True):
         shown.add_row(*(printable(cell, keep="\n") for cell in row))
-    # A name that is wider than the terminal stays whole: the terminal breaks the line, and what is copied is one.
+    # A name wider than the terminal is not wrapped here, so that it can be copied whole.
     console.width = max(console.width, width)
     console.print(shown, soft_wrap=True)
     if left_out := [printable(column.header) for column in filled.columns[len(columns) :]]:
@@ -102,7 +102,7 @@ def show(filled: Table) -> None:
 
 
 class JsonRows:
-    """One JSON array on stdout, a row a line as it comes; nothing where an error ends the command before the first.
+    """One JSON array on stdout, one row a line as it comes; nothing if an error ends the command before the first.
 
     Args:
         wanted: False prints nothing.
@@ -152,7 +152,7 @@ def track(items: Iterable[T], doing: str, total: int | None) -> Iterator[T]:
 
 @contextlib.contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """Libraries announce what they load on stdout, which ``--json`` keeps for results."""
+    """Send what libraries print on stdout to stderr, since ``--json`` keeps stdout for results."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
 
@@ -167,7 +167,7 @@ def _console(stderr: bool = False) -> Console:
 
 
 def _width(columns: Sequence[Column], shortest: bool) -> int:
-    """Of a table, in cells; with ``shortest`` its sentences are in lines."""
+    """Width of a table in cells, with sentences wrapped if ``shortest``."""
     from rich.cells import cell_len
 
     total = 0

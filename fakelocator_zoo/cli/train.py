@@ -10,10 +10,10 @@ import typer
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="YAML recipe, such as hub_configs/*/recipe.yaml.", show_default=False)],
-    data: Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")] = Path(),
+    data: Annotated[Path, typer.Option(help="Folder to which paths in the recipe are relative.")] = Path(),
     out: Annotated[Path, typer.Option(help="Folder of the run; an unfinished one is resumed.")] = Path("runs/train"),
     bank: Annotated[
-        Path | None, typer.Option(help="Folder of generators; those it lacks are trained. Default: OUT/bank.")
+        Path | None, typer.Option(help="Folder of generators; missing ones are trained. Default: OUT/bank.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="GPUs (or processes on the CPU) of each machine.")] = 1,
@@ -21,7 +21,7 @@ def train(
     strategy: Annotated[str, typer.Option(help="Of Lightning, such as ddp.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes that read crops.")] = 0,
 ) -> None:
-    """Train a FakeLocator; the same command again goes on where a run was killed."""
+    """Train a FakeLocator; the same command resumes a killed run."""
     from fakelocator_zoo.training.recipe import load_recipe
 
     try:
@@ -45,12 +45,14 @@ def train(
 def bank(
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders of them.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the generators; finished ones are kept.")] = Path("runs/bank"),
-    names: Annotated[list[str] | None, typer.Option("--name", help="Of the bank; repeatable. Default: all.")] = None,
-    steps: Annotated[int, typer.Option(help="Optimiser steps of each.")] = 1200,
+    names: Annotated[
+        list[str] | None, typer.Option("--name", help="Generator of the bank; repeatable. Default: all.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of each generator.")] = 1200,
     seed: Annotated[int, typer.Option(help="Of weights and crops.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Train the small generators that make training fakes from real photos."""
+    """Train a bank of small generators, which make training fakes from real photos."""
     from fakelocator_zoo.generators.bank import train_bank
     from fakelocator_zoo.images import list_images
 

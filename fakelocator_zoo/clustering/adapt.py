@@ -1,7 +1,7 @@
-"""The command `adapt`: a folder from an unseen generator and one labelled image in, labels and an adapter out.
+"""Adaptation to an unseen generator: labels for a folder of images from one labelled image, and an adapter.
 
-An adapter is a fitted clustering with the identity of the model that made its features. With it, `locate` takes the
-decision from the clusters, and the map from the model.
+An adapter is a fitted clustering with the identity of the model whose features it clusters. With it, `locate` takes the
+decision from the clusters and the map from the model.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ RESULTS, SCATTER, ADAPTER = "results.csv", "scatter.png", "adapter"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Adaptation:
-    """What :func:`adapt` found of N images, of which M could be read."""
+    """The result of :func:`adapt` for the M images that could be read."""
 
     paths: tuple[Path, ...]  #: (M,) those that could be read
-    clusters: SingleSampleClustering  #: fitted to the M features; look at its ``separable_``
+    clusters: SingleSampleClustering  #: fitted to the M features; check its ``separable_``
     contradictions: tuple[Path, ...]  #: labelled images whose label is not their cluster's
     failures: dict[Path, str]  #: one sentence for each image that could not be read
 
@@ -64,7 +64,6 @@ class Adapter:
 
     Raises:
         ValueError: where the folder holds no whole adapter, or one of another model.
-        ImportError: where the adapter needs openTSNE and it is not installed.
     """
 
     def __init__(self, folder: str | Path, model: FakeLocator) -> None:
@@ -85,10 +84,7 @@ class Adapter:
         return float(self.clusters.fake_probability(features.values)[0])
 
     def __call__(self, result: Localization) -> Localization:
-        """The result with the clusters' decision on the whole photo; the map stays, the faces are left out.
-
-        A photo that cannot be judged stays so.
-        """
+        """The result with the clusters' decision on the whole photo and without faces; "not judged" stays."""
         probability = self.fake_probability(result.image)
         verdict, reason = result.verdict, result.reason
         if verdict != "not judged":
@@ -99,7 +95,7 @@ class Adapter:
 
 
 def adapter_model(folder: str | Path) -> str | None:
-    """The name or folder of the model that an adapter was made with, as it was given then.
+    """The name or folder of an adapter's model, as it was given to :func:`adapt`.
 
     Raises:
         ValueError: where the folder holds no adapter.
@@ -144,24 +140,24 @@ def adapt(
     crop: int | None = 512,
     seed: int = 0,
     device: str | None = None,
-    progress: bool = False,
+    track: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> Adaptation:
     """Cluster photos, name the clusters by labelled ones, and write results.csv, scatter.png and the adapter.
 
-    Where the clusters do not separate, labels and probabilities in results.csv stay empty, and there is no adapter:
-    one of an earlier run is removed. Whole photos are compared (their centre, see ``crop``), not faces: that a face
-    was found in some of them would make clusters.
+    Where the clusters do not separate, labels and probabilities in results.csv are empty and no adapter is written; one
+    of an earlier run is removed. Centres of whole photos are compared, not faces: whether a face was found would itself
+    form clusters.
 
     Args:
         model: a FakeLocator.
         photos: image files.
-        labelled: {resolved path: "fake" or "real"}; those that are not among ``photos`` are added to them.
-        out: folder for what is written.
-        model_name: what ``locate --adapter`` loads; None for the default model.
+        labelled: {resolved path: "fake" or "real"}; added to ``photos`` where they are missing.
+        out: output folder.
+        model_name: the model that ``locate --adapter`` loads; None for the default model.
         method, seed: as in :class:`~fakelocator_zoo.SingleSampleClustering`.
         crop: longer sides are cut to so many pixels around the centre; None keeps them.
         device: None leaves the model where it is.
-        progress: show a bar on stderr.
+        track: gives the photos one by one, and may show how far it is.
 
     Raises:
         ValueError: where no labelled image can be read, or fewer than four images.
@@ -172,7 +168,7 @@ def adapt(
     everything = [*photos, *(path for path in labelled if path not in present)]
     if device is not None:
         model = model.to(device)
-    features = extract_features(model, _tracked(everything, progress), crop=crop)
+    features = extract_features(model, track(everything), crop=crop)
     paths = tuple(everything[row] for row in features.rows)
     failures = {everything[row]: why for row, why in features.failures.items()}
     row_of = {path.resolve(): row for row, path in enumerate(paths)}
@@ -185,7 +181,7 @@ def adapt(
         )
     clusters = SingleSampleClustering(method=method, random_state=seed)
     with warnings.catch_warnings():
-        # What is returned says the same.
+        # The result holds the same information.
         warnings.simplefilter("ignore", NotSeparableWarning)
         warnings.simplefilter("ignore", ContradictoryLabelsWarning)
         clusters.fit(features.values, labelled_index=list(known), labelled_as=list(known.values()))  # type: ignore[arg-type]
@@ -205,7 +201,7 @@ def adapt(
 
 
 def describe(found: Adaptation, report: Callable[[str], None]) -> None:
-    """Report in words what was found, line by line."""
+    """Report an adaptation in sentences."""
     clusters = found.clusters
     report(
         f"silhouette {clusters.silhouette_:.2f} in the embedding, {clusters.feature_silhouette_:.2f} in the features; "
@@ -228,11 +224,3 @@ def _csv(found: Adaptation) -> str:
     shown = [f"{p:.6f}" if found.clusters.separable_ else "" for p in found.clusters.fake_probability_]
     writer.writerows(zip(found.paths, found.clusters.cluster_labels_.tolist(), found.labels, shown, strict=True))
     return text.getvalue()
-
-
-def _tracked(paths: Sequence[Path], shown: bool) -> Iterable[Path]:
-    from rich.console import Console
-    from rich.progress import track
-
-    stderr = Console(stderr=True)
-    return track(paths, "features", console=stderr, transient=True, disable=not (shown and stderr.is_terminal))

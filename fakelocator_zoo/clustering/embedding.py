@@ -1,8 +1,8 @@
-"""Features standardised and reduced, their t-SNE by scikit-learn or openTSNE, and k-means with k = 2."""
+"""Standardisation and principal components of features, t-SNE, and k-means with k = 2."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -34,7 +34,7 @@ def fit_reduction(features: np.ndarray, seed: int) -> Reduction:
     """The reduction for features (N, D) to at most :data:`COMPONENTS` dimensions."""
     scaler = StandardScaler().fit(features)
     deviation = np.sqrt(scaler.var_)
-    # A feature that varies by rounding alone becomes 0; standardised, it would tell equal images apart.
+    # A feature that varies only by rounding becomes 0; standardised, it would separate equal images.
     scale = np.where(deviation > _ROUNDING * np.abs(scaler.mean_), deviation, np.inf).astype(np.float32)
     mean = scaler.mean_.astype(np.float32)
     whole = Reduction(mean, scale, np.eye(len(mean), dtype=np.float32))
@@ -52,14 +52,16 @@ def embed(
     perplexity: float,
     seed: int,
     initialization: Literal["pca", "random"] = "pca",
-) -> tuple[np.ndarray, Any]:
-    """t-SNE of features (N, D): the embedding (N, n_components), and openTSNE's object where it made it.
+) -> np.ndarray:
+    """t-SNE of features (N, D): the embedding (N, n_components) float64.
 
     Raises:
         ImportError: where openTSNE is asked for and not installed.
     """
-    features = _at_least(features, n_components)
-    perplexity = _clamped(perplexity, len(features))
+    # The start from PCA needs as many columns as the embedding has.
+    features = np.pad(features, ((0, 0), (0, max(0, n_components - features.shape[1]))))
+    # t-SNE takes three times the perplexity of neighbours, so it may be at most a third of the others.
+    perplexity = max(1.0, min(float(perplexity), (len(features) - 1) / 3))
     if method == "tsne":
         # scikit-learn's rule for the learning rate (Belkina et al. 2019) without its floor of 50, at which few
         # samples in three dimensions fly apart: of 70, divergence 1.57 instead of 0.14.
@@ -67,67 +69,26 @@ def embed(
         tsne = TSNE(
             n_components, perplexity=perplexity, init=initialization, learning_rate=rate, random_state=seed, n_jobs=1
         )
-        return np.asarray(tsne.fit_transform(features), dtype=np.float64), None
-    options = _opentsne_options(features, n_components, seed)
-    model = import_opentsne().TSNE(n_components, perplexity=perplexity, initialization=initialization, **options)
-    fitted = model.fit(features)
-    return np.asarray(fitted, dtype=np.float64), fitted
-
-
-def rebuild_opentsne(reference: np.ndarray, embedding: np.ndarray, perplexity: float, seed: int) -> Any:
-    """openTSNE's object for its transform, from features (N, D) and the embedding (N, C) that was made of them.
-
-    Raises:
-        ImportError: where openTSNE is not installed.
-    """
-    opentsne = import_opentsne()
-    reference = _at_least(reference, embedding.shape[1])
-    affinities = opentsne.affinity.PerplexityBasedNN(
-        reference, perplexity=_clamped(perplexity, len(reference)), n_jobs=1, random_state=seed
+        return np.asarray(tsne.fit_transform(features), dtype=np.float64)
+    try:
+        import openTSNE
+    except ImportError as error:
+        raise ImportError(
+            f"method='opentsne' needs the extra: pip install 'fakelocator-zoo[cluster]' ({error})"
+        ) from error
+    open_tsne = openTSNE.TSNE(
+        n_components,
+        perplexity=perplexity,
+        initialization=initialization,
+        # FFT pays off with many points, and exists for up to two dimensions.
+        negative_gradient_method="bh" if len(features) < 2000 or n_components > 2 else "fft",
+        random_state=seed,
+        n_jobs=1,
     )
-    options = _opentsne_options(reference, embedding.shape[1], seed)
-    return opentsne.TSNEEmbedding(np.array(embedding, dtype=np.float64), affinities, **options)
-
-
-def place(model: Any, features: np.ndarray) -> np.ndarray:
-    """Places (M, C) of new features (M, D) by openTSNE's transform."""
-    return np.asarray(model.transform(_at_least(features, model.shape[1])), dtype=np.float64)
+    return np.asarray(open_tsne.fit(features), dtype=np.float64)
 
 
 def two_means(points: np.ndarray, seed: int) -> np.ndarray:
     """k-means with k = 2: (N,) of 0 and 1; the first sample's cluster is 0."""
     labels = KMeans(2, n_init=_N_INIT, random_state=seed).fit(points).labels_
     return (labels != labels[0]).astype(np.int64)
-
-
-def import_opentsne() -> Any:
-    """The library openTSNE.
-
-    Raises:
-        ImportError: of one sentence, where it is not installed.
-    """
-    try:
-        import openTSNE
-        import openTSNE.affinity
-    except ImportError as error:
-        raise ImportError(
-            f"method='opentsne' needs the extra: pip install 'fakelocator-zoo[cluster]' ({error})"
-        ) from error
-    return openTSNE
-
-
-def _clamped(perplexity: float, samples: int) -> float:
-    """t-SNE takes three times the perplexity of neighbours, so it may be at most a third of the others."""
-    return max(1.0, min(float(perplexity), (samples - 1) / 3))
-
-
-def _opentsne_options(features: np.ndarray, n_components: int, seed: int) -> dict[str, Any]:
-    # FFT pays off with many points, and exists for up to two dimensions.
-    gradient = "bh" if len(features) < 2000 or n_components > 2 else "fft"
-    return {"negative_gradient_method": gradient, "random_state": seed, "n_jobs": 1}
-
-
-def _at_least(features: np.ndarray, columns: int) -> np.ndarray:
-    """Features with zero columns added up to ``columns``: the start from PCA needs as many as the embedding has."""
-    missing = columns - features.shape[1]
-    return features if missing <= 0 else np.pad(features, ((0, 0), (0, missing)))

@@ -1,4 +1,4 @@
-"""SingleSampleClustering: the label of one sample names the clusters of all."""
+"""SingleSampleClustering: one labelled sample names two clusters."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from fakelocator_zoo.clustering import embedding as maps
-from fakelocator_zoo.clustering.embedding import embed, fit_reduction, two_means
+from fakelocator_zoo.clustering.embedding import Method, embed, fit_reduction, two_means
 from fakelocator_zoo.clustering.separability import Separability, assess
 
 Label = Literal["real", "fake", 0, 1]
 #: The fewest samples that are clustered; so few are never called separable.
 MIN_SAMPLES = 4
-_RARE = 0.2  # k-means of the embedding halves the larger cluster where the other is rare
+_RARE = 0.2  # below this share of a cluster, k-means of the embedding splits the other one
 _LABELS = {"real": 0, "fake": 1, 0: 0, 1: 1}
 
 
 class NotSeparableWarning(UserWarning):
-    """The samples do not fall into two clusters, so that labels would be guesses."""
+    """The samples do not form two clusters: labels would be guesses."""
 
 
 class ContradictoryLabelsWarning(UserWarning):
@@ -39,26 +38,25 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
     A classifier's boundary does not transfer to an unseen generator, but the encoder's features of real and fake
     images still form two clusters. The labelled sample's label is its cluster's, the other cluster gets the other one.
 
-    Features are standardised and reduced to 50 principal components first. t-SNE and k-means make two clusters of
-    anything, so the partition is judged (:mod:`fakelocator_zoo.clustering.separability`); where it fails,
-    :class:`NotSeparableWarning` says why. Beyond the paper: where it fails, k-means of the features is tried, and
-    kept if its smaller cluster is below a fifth and it passes the same judgement, since k-means of an embedding
-    halves the larger cluster where the other is rare.
+    Features are standardised and reduced to 50 principal components first. t-SNE and k-means split any data into two
+    clusters, so the partition is tested (:mod:`fakelocator_zoo.clustering.separability`); where it fails,
+    :class:`NotSeparableWarning` gives the reason. Beyond the paper: where it fails, k-means of the features is tried,
+    and kept if its smaller cluster is below a fifth and it passes the test, since k-means of an embedding splits the
+    larger cluster where the other is rare.
 
+    A new sample belongs to the nearer centroid of the reduced features, in the clusters' shared (shrunk) covariance.
     Fitting runs on one thread: t-SNE magnifies rounding, which depends on the number of threads.
 
     Args:
         n_components: dimensions of the embedding: 1, 2 or 3.
-        method: ``"tsne"`` (scikit-learn) or ``"opentsne"`` (the extra ``cluster``; faster). With ``"tsne"`` a new
-            sample belongs to the nearer centroid of the reduced features, in the clusters' shared (shrunk)
-            covariance; with ``"opentsne"`` the same in the embedding, in which its transform places the sample.
+        method: ``"tsne"`` (scikit-learn) or ``"opentsne"`` (the extra ``cluster``; faster).
         perplexity: of t-SNE; clamped to a third of the samples.
         max_samples: of more samples t-SNE sees a random subsample, and the rest is labelled as new samples are.
         random_state: of all that is random; an int gives the same labels each time.
 
     Attributes:
-        labels_: (N,) int64, 0 real and 1 fake; without a labelled sample ``cluster_labels_``. They follow the
-            clusters even where these are not separable, as in the paper: look at ``separable_`` first.
+        labels_: (N,) int64, 0 real and 1 fake; without a labelled sample ``cluster_labels_``. As in the paper, they
+            follow the clusters even where these are not separable: check ``separable_`` first.
         cluster_labels_: (N,) int64, 0 (the first sample's) or 1.
         fake_probability_: (N,) float64 in [0, 1], by the distances to the two centroids; 0.5 throughout where the
             clusters are not separable. None without a labelled sample.
@@ -84,7 +82,7 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         self,
         n_components: int = 2,
         *,
-        method: maps.Method = "tsne",
+        method: Method = "tsne",
         perplexity: float = 30.0,
         max_samples: int = 4000,
         random_state: int | np.random.RandomState | None = None,
@@ -165,8 +163,6 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
             raise ValueError(
                 f"perplexity must be positive and max_samples at least 100, got {self.perplexity}, {self.max_samples}"
             )
-        if self.method == "opentsne":
-            maps.import_opentsne()
 
     def _fit_clusters(self, X: np.ndarray, known: list[int]) -> np.ndarray:
         """Cluster and judge; P(cluster 1) of all samples."""
@@ -176,46 +172,42 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
             chosen = np.unique(np.concatenate([drawn, np.array(known, np.int64)]))
         self.subsample_ = chosen
         self.reduction_ = fit_reduction(X[chosen], self._seed)
-        self.reference_ = self.reduction_.transform(X[chosen])
-        self._opentsne: Any = None
-        if len(np.unique(self.reference_, axis=0)) < 2:
+        reduced = self.reduction_.transform(X)
+        reference = reduced[chosen]
+        if len(np.unique(reference, axis=0)) < 2:
             self.embedding_ = np.zeros((len(chosen), self.n_components), np.float32)
             self._set_judgement(Separability(0.0, 0.0, 0.0, 0.0, "all samples are alike"))
             self.cluster_labels_ = np.zeros(len(X), np.int64)
-            self.coef_, self.intercept_ = np.zeros(self._space().shape[1]), -30.0
+            self.coef_, self.intercept_ = np.zeros(reference.shape[1]), -30.0
             return np.zeros(len(X))
-        embedding, self._opentsne = embed(self.reference_, self.n_components, self.method, self.perplexity, self._seed)
+        embedding = embed(reference, self.n_components, self.method, self.perplexity, self._seed)
         self.embedding_ = embedding.astype(np.float32)
-        partition = self._partition()
-        centroids = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(self._space(), partition)
+        partition = self._partition(reference)
+        centroids = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(reference, partition)
         self.coef_, self.intercept_ = centroids.coef_[0], float(centroids.intercept_[0])
-        posterior = np.empty(len(X))
-        posterior[chosen] = self._posterior_in(self._space())
-        rest = np.setdiff1d(np.arange(len(X)), chosen)
-        if len(rest):
-            posterior[rest] = self._posterior_in(self._place(X[rest]))
+        posterior = self._posterior_of(reduced)
         self.cluster_labels_ = (posterior >= 0.5).astype(np.int64)
         self.cluster_labels_[chosen] = partition
         return posterior
 
-    def _partition(self) -> np.ndarray:
+    def _partition(self, features: np.ndarray) -> np.ndarray:
         """k-means of the embedding or, where that fails and a small cluster passes, k-means of the features."""
 
         def embedded_again(chosen: np.ndarray, seed: int) -> np.ndarray:
             # A random start: from PCA's every seed would lay the groups out in nearly the same way.
-            points, _ = embed(self.reference_[chosen], self.n_components, self.method, self.perplexity, seed, "random")
+            points = embed(features[chosen], self.n_components, self.method, self.perplexity, seed, "random")
             return two_means(points, seed)
 
         partition = two_means(self.embedding_, self._seed)
-        judged = assess(self.reference_, self.embedding_, partition, embedded_again, self._seed)
+        judged = assess(features, self.embedding_, partition, embedded_again, self._seed)
         if not judged.separable:
-            rare = two_means(self.reference_, self._seed)
+            rare = two_means(features, self._seed)
             if 1 < min(rare.sum(), (1 - rare).sum()) < _RARE * len(rare):
                 by_features = assess(
-                    self.reference_,
+                    features,
                     self.embedding_,
                     rare,
-                    lambda chosen, seed: two_means(self.reference_[chosen], seed),
+                    lambda chosen, seed: two_means(features[chosen], seed),
                     self._seed,
                 )
                 if by_features.separable:
@@ -257,30 +249,16 @@ class SingleSampleClustering(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
         with threadpool_limits(limits=1):
-            return self._posterior_in(self._place(X))
+            return self._posterior_of(self.reduction_.transform(X))
 
-    def _posterior_in(self, space: np.ndarray) -> np.ndarray:
-        return expit(space.astype(np.float64) @ self.coef_ + self.intercept_)
-
-    def _space(self) -> np.ndarray:
-        """In which the centroids lie: the subsample's features or, with openTSNE, its embedding."""
-        return self.reference_ if self.method == "tsne" else self.embedding_
-
-    def _place(self, X: np.ndarray) -> np.ndarray:
-        reduced = self.reduction_.transform(X)
-        if self.method == "tsne":
-            return reduced
-        if self._opentsne is None:
-            if not self.coef_.any():  # all samples were alike
-                return np.zeros((len(X), self.n_components))
-            self._opentsne = maps.rebuild_opentsne(self.reference_, self.embedding_, self.perplexity, self._seed)
-        return maps.place(self._opentsne, reduced)
+    def _posterior_of(self, reduced: np.ndarray) -> np.ndarray:
+        return expit(reduced.astype(np.float64) @ self.coef_ + self.intercept_)
 
 
 def _check_labelled(
     index: int | Sequence[int] | None, labels: Label | Sequence[Label] | None, samples: int
 ) -> dict[int, int]:
-    """{row: 0 or 1} of what fit was told, empty where it was told nothing."""
+    """{row: 0 or 1} of the labelled samples."""
     if index is None and labels is None:
         return {}
     if index is None or labels is None:

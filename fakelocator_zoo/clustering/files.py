@@ -23,12 +23,12 @@ _VALUES = ("silhouette_", "feature_silhouette_", "gap_", "stability_", "separabl
 def save_clustering(
     clusters: SingleSampleClustering, folder: str | Path, about: Mapping[str, Any] | None = None
 ) -> None:
-    """Write what a fitted clustering needs for new samples, whole or not at all.
+    """Save a fitted clustering for new samples, whole or not at all.
 
     Args:
         clusters: fitted.
         folder: made where needed.
-        about: anything JSON can hold, given back by :func:`load_clustering`.
+        about: a JSON object that :func:`load_clustering` returns.
 
     Raises:
         OSError: where the folder cannot be written.
@@ -38,8 +38,6 @@ def save_clustering(
     check_is_fitted(clusters)
     arrays = {f"reduction.{name}": values for name, values in clusters.reduction_._asdict().items()}
     arrays["coef"] = clusters.coef_
-    if clusters.method == "opentsne":
-        arrays |= {"reference": clusters.reference_, "embedding": clusters.embedding_}
     config = {
         "model_type": _TYPE,
         "options": {**clusters.get_params(), "random_state": clusters._seed},
@@ -52,12 +50,10 @@ def save_clustering(
 
 
 def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[str, Any]]:
-    """A clustering that predicts as the one that was saved, and what was saved about it.
-
-    It lacks the attributes of the samples it was fitted to (``labels_``, ``fake_probability_``, ...).
+    """The clustering, without attributes of the samples it was fitted to (``labels_``, ...), and its ``about``.
 
     Raises:
-        ValueError: where the folder holds no whole clustering.
+        ValueError: where the folder holds no complete clustering.
     """
     folder = Path(folder)
     config = read_config(folder, SEED_DIGITS)
@@ -70,8 +66,6 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
         clusters._check_arguments()
         clusters.reduction_ = Reduction(**{name: tensors[f"reduction.{name}"] for name in Reduction._fields})
         clusters.coef_, clusters.intercept_ = tensors["coef"].astype(np.float64), float(config["intercept"])
-        if clusters.method == "opentsne":
-            clusters.reference_, clusters.embedding_ = tensors["reference"], tensors["embedding"]
         for name in _VALUES:
             setattr(clusters, name, config["values"][name])
         about = dict(config["about"])
@@ -79,5 +73,4 @@ def load_clustering(folder: str | Path) -> tuple[SingleSampleClustering, dict[st
     except (KeyError, TypeError) as error:
         raise ValueError(f"{folder} is no whole clustering: {CONFIG} and {WEIGHTS} lack {error}") from None
     clusters.n_features_in_ = len(clusters.reduction_.mean)
-    clusters._opentsne = None
     return clusters, about

@@ -19,12 +19,12 @@ _CLUSTERS = ((60, 90, 200), (222, 140, 20))  # where there are no labels
 def draw_scatter(clusters: SingleSampleClustering, paths: Sequence[Path], labelled: Sequence[int] = ()) -> np.ndarray:
     """The embedding as a picture (H, W, 3) uint8: a dot for each image, thumbnails where there is room.
 
-    Red and green are fake and real; blue and orange the two clusters, where they are not separable.
+    Fake is red and real green; clusters that are not separable are blue and orange.
 
     Args:
         clusters: fitted to the N images.
         paths: (N,) of the images.
-        labelled: rows of the labelled images; their thumbnails are always drawn, with a black frame.
+        labelled: rows of the labelled images, whose thumbnails are always drawn, with a black frame.
     """
     points = np.zeros((len(clusters.embedding_), 2))
     points[:, : clusters.embedding_.shape[1]] = clusters.embedding_[:, :2]

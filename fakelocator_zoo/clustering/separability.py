@@ -1,14 +1,14 @@
-"""Whether two clusters are two: t-SNE and k-means divide anything, so the features themselves are asked.
+"""Whether a partition is one of two clusters: t-SNE and k-means split any data, so the features are tested.
 
 Measured on 540 sets without clusters (normal, uniform, exponential, log-normal, t-distributed and others; 12 to 200
 samples, 2 to 512 features):
 
-- The silhouette tells nothing alone: of one crowd it reached 0.92 in the embedding and 0.70 in the features, of two
+- The silhouette is not enough: without clusters it reached 0.92 in the embedding and 0.70 in the features; for two
   clusters six to ten standard deviations apart it was 0.4 to 0.9 and 0.1 to 0.6.
-- The gap, the distance of the clusters' means along a linear discriminant fitted to other samples, in standard
-  deviations: a normal distribution cut in two has 2.65, a uniform one 3.46, the most for one symmetric hump. Its
-  lower 99 % bound was at most 3.4 for one crowd.
-- A crowd of several groups has a large gap for many partitions; t-SNE from another start gives another partition
+- The gap is the distance of the cluster means along a linear discriminant fitted to other samples, in standard
+  deviations. Halves of a normal distribution have 2.65, of a uniform one 3.46, the most of a symmetric unimodal
+  distribution. Its lower 99 % bound was at most 3.4 without clusters.
+- Data of several groups has a large gap for many partitions. Then t-SNE from another start gives another partition
   (adjusted Rand index below 0.75), or one of the two clusters has as large a gap inside.
 """
 
@@ -23,17 +23,17 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.model_selection import StratifiedKFold
 
-#: The lower bound of the gap that two clusters need; above what one crowd of any shape with one hump has.
+#: Least lower bound of the gap; above that of any unimodal distribution.
 MIN_GAP = 3.6
-#: Mean adjusted Rand index of the partition with those found again from other starts and four fifths of samples.
+#: Least mean adjusted Rand index with partitions from other starts of four fifths of the samples.
 MIN_STABILITY = 0.75
-#: Different samples that a cluster needs for its spread to be known.
+#: Least number of different samples in a cluster.
 MIN_CLUSTER = 5
-#: Silhouette in the embedding that two clusters need: that of the halves of one crowd.
+#: Least silhouette in the embedding, that of the halves of a single cluster.
 MIN_SILHOUETTE = 0.25
-#: Silhouette in the features that must be exceeded: at 0 samples lie as near to the other cluster.
+#: The silhouette in the features must be larger: at 0 the other cluster is as near.
 MIN_FEATURE_SILHOUETTE = 0.0
-#: A gap inside one of the clusters that is this share of the gap between them makes the partition arbitrary.
+#: Largest gap inside a cluster, as a share of the gap between the two.
 MAX_INNER_GAP = 0.75
 _REPEATS = 3  # partitions that the stability is taken over
 _SAMPLE = 2000  # silhouettes and gaps of more samples are those of a random sample of this size
@@ -48,7 +48,7 @@ class Separability(NamedTuple):
     feature_silhouette: float  #: in the features, in [-1, 1]
     gap: float  #: distance of the means along the discriminant, in standard deviations: the lower 99 % bound
     stability: float  #: mean adjusted Rand index, in [-1, 1]
-    reason: str  #: why they are not two clusters, one clause; empty where they are
+    reason: str  #: one clause that says why they are not two clusters; empty where they are
 
     @property
     def separable(self) -> bool:
@@ -63,13 +63,13 @@ def assess(
     again: Callable[[np.ndarray, int], np.ndarray],
     seed: int,
 ) -> Separability:
-    """Judge a partition.
+    """Test a partition.
 
     Args:
         features: (N, D).
         embedding: (N, C).
         clusters: (N,) of 0 and 1.
-        again: divides the samples of given indices (M,) anew with a given seed, (M,) of 0 and 1.
+        again: partitions the samples of given indices (M,) with a given seed, (M,) of 0 and 1.
         seed: of all that is random here.
     """
     distinct = [len(np.unique(features[clusters == cluster], axis=0)) for cluster in (0, 1)]
@@ -107,9 +107,9 @@ def assess(
 def lower_gap(features: np.ndarray, clusters: np.ndarray, seed: int) -> float:
     """The lower 99 % bound of the distance between two clusters, in standard deviations within them.
 
-    Along the linear discriminant (shrunk covariance, Ledoit and Wolf 2004) that was fitted to the other samples:
-    what a discriminant says of the samples it was fitted to is always apart where features are many. Its standard
-    error is that of a standardised mean difference (Hedges and Olkin 1985), with the smaller cluster's size.
+    The distance is taken along a linear discriminant (shrunk covariance, Ledoit and Wolf 2004) that was fitted to other
+    samples: with many features a discriminant separates any samples it was fitted to. The standard error is that of a
+    standardised mean difference (Hedges and Olkin 1985), with the smaller cluster's size.
 
     Args:
         features: (N, D).

@@ -24,10 +24,10 @@ def is_celeb_df(root: Path) -> bool:
 
 
 def index_celeb_df(root: str | Path) -> DataIndex:
-    """Index a Celeb-DF; whatever part of it is there.
+    """Index a Celeb-DF, whole or in part.
 
-    The official list names the test videos alone, and people in it are in other videos too. A video is in
-    ``train`` only if nobody in it is in the test list; the others of these people are in no split.
+    The official list names the test videos only. A video belongs to ``train`` if nobody in it is in a test video;
+    other videos of those people belong to no split.
 
     Raises:
         ValueError: for a line of the list that is not ``<1 or 0> <folder>/<video>.mp4``.

@@ -25,10 +25,10 @@ def is_celebamask_hq(root: Path) -> bool:
 
 
 def index_celebamask_hq(root: str | Path) -> DataIndex:
-    """Index the photos, all real; files of parts that are missing, unknown or without a photo are told.
+    """Index the photos, which are all real; files of parts that are unknown or have no photo are unmatched.
 
-    People are told apart where CelebA's two lists (the mapping of the download, and identity_CelebA.txt) lie in
-    ``root``; otherwise every photo counts as a person of its own.
+    Identities come from CelebA's two lists (the mapping of the download, and identity_CelebA.txt) where ``root`` holds
+    both; otherwise each photo is an identity.
     """
     root = Path(root)
     photos, rest = files_by_name(root / PHOTOS)

@@ -13,7 +13,7 @@ class Clips(NamedTuple):
     """Videos or folders of frames by name."""
 
     by_name: dict[str, Path]
-    cropped: bool  #: cut out around the face, in each video apart, so that a pair's pixels do not lie on each other
+    cropped: bool  #: to the face, in each video by itself, so that the pixels of a pair do not correspond
     unmatched: list[Unmatched]
     notes: list[str]
 
@@ -21,8 +21,8 @@ class Clips(NamedTuple):
 def read_clips(folder: Path) -> Clips:
     """``videos/NAME.mp4`` or NAME.mp4 itself, and ``frames/NAME/`` in its place where frames were extracted.
 
-    DeepfakeBench cuts its frames out around the face of every video apart, and leaves ``landmarks/`` beside them:
-    such frames are taken only where there are no videos.
+    DeepfakeBench crops the frames of each video to its face, and leaves ``landmarks/`` next to them. Such frames are
+    used only where there are no videos.
     """
     inside = folder / "videos" if (folder / "videos").is_dir() else folder
     videos: dict[str, Path] = {}

@@ -1,8 +1,8 @@
 """DFFD, the Diverse Fake Face Dataset: as it is downloaded, or as the loader of its baseline wants it.
 
-Convention: ``<generator>/<train|validation|test>/``, masks in a folder with "mask" in its name, by the name of their
-fake; or ``<train|eval|test>/{Real,Fake,Mask}/``. Masks are grey, white where fake: FaceApp's are graded. What was
-synthesised whole needs none. Real and fake are not paired.
+Convention: ``<generator>/<train|validation|test>/``, with masks of the same names in a folder that has "mask" in its
+name; or ``<train|eval|test>/{Real,Fake,Mask}/``. Masks are grey and white where fake. Whole fakes need none. Real and
+fake are not paired.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def is_dffd(root: Path) -> bool:
 
 
 def index_dffd(root: str | Path) -> DataIndex:
-    """Index a DFFD; whatever part of it is there."""
+    """Index a DFFD, whole or in part."""
     root = Path(root)
     unmatched: list[Unmatched] = []
     found: list[tuple[str, str, str, Path]] = []  # source, split, name below the split, file

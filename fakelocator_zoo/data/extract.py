@@ -1,4 +1,4 @@
-"""Frames extracted from the videos of a data set, once, since decoding them anew for every crop is slow."""
+"""Frames extracted from the videos of a data set once: decoding videos for every crop is slow."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def extract_frames(
 ) -> list[str]:
     """Write evenly spaced whole frames as PNG into ``out``, laid out as the data set is: ``frames/NAME/010.png``.
 
-    The lists of splits are copied, so that ``out`` is a data set of the same layout. Real, fake and mask get frames
-    of the same numbers. Videos that are there already are left out, so a run that was stopped goes on.
+    Real, fake and mask get frames of the same numbers. Lists of splits are copied. Videos whose frames exist are
+    skipped, so a killed run goes on.
 
     Returns:
         A sentence for each sample or video that could not be read.

@@ -1,33 +1,34 @@
-"""FaceForensics++ (and DeepFakeDetection, which lies in the same folders): videos, or frames extracted from them.
+"""FaceForensics++ and DeepFakeDetection, which share folders: videos, or frames extracted from them.
 
 Convention: ``original_sequences/{youtube,actors}/<compression>/videos/000.mp4`` and
-``manipulated_sequences/<method>/<compression>/videos/000_003.mp4``, of which 000 gave the pictures and 003 the face;
-masks, white where fake, in ``manipulated_sequences/<method>/masks/``; the official splits in train.json, val.json and
-test.json.
+``manipulated_sequences/<method>/<compression>/videos/000_003.mp4``: the face of 003 in the video 000. Masks, white
+where fake, in ``manipulated_sequences/<method>/masks/``; the official splits in train.json, val.json and test.json.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from fakelocator_zoo.data.clips import Clips, read_clips
 from fakelocator_zoo.data.index import REAL, DataIndex, IndexedSample, Unmatched, lacking
 from fakelocator_zoo.images.folders import subfolders
 
-#: Best known first: papers report c23 unless they say otherwise.
+#: The first that is there is used: most papers report c23.
 COMPRESSIONS = ("c23", "raw", "c40")
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 _ACTORS_METHOD = "DeepFakeDetection"
 _VIDEO_COUNT = 1000
 
 
-class _Name(NamedTuple):
-    real: str  #: name of the video that gave the pictures
-    identities: tuple[str, ...]
+#: Kind of video -> pattern of its name; of its groups, the name of the real video and the people.
+_NAMES = {
+    "youtube": (r"(\d{3})", r"\1", (r"\1",)),
+    "youtube fake": (r"(\d{3})_(\d{3})", r"\1", (r"\1", r"\2")),
+    "actors": (r"((\d{2})__.+)", r"\1", (r"actor \2",)),
+    "actors fake": (r"(\d{2})_(\d{2})__(.+)__\w{8}", r"\1__\3", (r"actor \1", r"actor \2")),
+}
 
 
 def is_faceforensics(root: Path) -> bool:
@@ -36,7 +37,7 @@ def is_faceforensics(root: Path) -> bool:
 
 
 def index_faceforensics(root: str | Path, compression: str | None = None) -> DataIndex:
-    """Index a FaceForensics++; whatever part of it is there.
+    """Index a FaceForensics++, whole or in part.
 
     Args:
         compression: ``c23``, ``raw`` or ``c40``; None takes the first of these that is there.
@@ -59,48 +60,46 @@ def index_faceforensics(root: str | Path, compression: str | None = None) -> Dat
     samples: list[IndexedSample] = []
     unmatched: list[Unmatched] = []
     reals: dict[str, Clips] = {}
-    for source, parse in (("youtube", _youtube_name), ("actors", _actors_name)):
+    for source in ("youtube", "actors"):
         reals[source] = clips = read_clips(root / "original_sequences" / source / level)
         unmatched += clips.unmatched
         notes += clips.notes
         for name, path in clips.by_name.items():
-            parsed = parse(name)
+            parsed = _parse(source, name)
             if parsed is None:
                 unmatched.append(Unmatched(path, f"not named as a video of {source}"))
             else:
                 split = split_of.get(name)
-                samples.append(IndexedSample(REAL, real=path, split=split, identities=parsed.identities))
+                samples.append(IndexedSample(REAL, real=path, split=split, identities=parsed[1]))
     for method, folder in subfolders(root / "manipulated_sequences").items():
-        of_actors = method == _ACTORS_METHOD
-        parse = _actors_fake_name if of_actors else _youtube_fake_name
-        fakes = _read_method(folder, level, parse, reals["actors" if of_actors else "youtube"], split_of)
+        source = "actors" if method == _ACTORS_METHOD else "youtube"
+        fakes = _read_method(folder, level, f"{source} fake", reals[source], split_of)
         samples += fakes.samples
         unmatched += fakes.unmatched
         notes += fakes.notes
     return DataIndex("faceforensics", root, samples, unmatched, notes + _missing(samples, set(split_of)))
 
 
-def _read_method(
-    folder: Path, level: str, parse: Callable[[str], _Name | None], reals: Clips, split_of: dict[str, str]
-) -> DataIndex:
+def _read_method(folder: Path, level: str, kind: str, reals: Clips, split_of: dict[str, str]) -> DataIndex:
     method = folder.name
     clips = read_clips(folder / level)
     unmatched, notes = list(clips.unmatched), list(clips.notes)
     masks = _read_masks(folder, level, clips)
     samples: list[IndexedSample] = []
     for name, path in clips.by_name.items():
-        parsed = parse(name)
+        parsed = _parse(kind, name)
         if parsed is None:
             unmatched.append(Unmatched(path, f"not named as a fake of {method}"))
             continue
+        real_name, people = parsed
         real = None
         if not clips.cropped and not reals.cropped:
-            real = reals.by_name.get(parsed.real)
+            real = reals.by_name.get(real_name)
             if real is None:
-                unmatched.append(Unmatched(path, f"its real video {parsed.real} is not there"))
-        # Both people of a swap are in one official split; if a copy says otherwise, that is a leak to be shown.
-        split = next((split_of[person] for person in parsed.identities if person in split_of), None)
-        samples.append(IndexedSample(method, real, path, masks.pop(name, None), split, parsed.identities))
+                unmatched.append(Unmatched(path, f"its real video {real_name} is not there"))
+        # Both people of a swap are in one official split; where a copy differs, identity_leaks reports it.
+        split = next((split_of[person] for person in people if person in split_of), None)
+        samples.append(IndexedSample(method, real, path, masks.pop(name, None), split, people))
     unmatched += [Unmatched(path, f"a mask, but {method} has no fake of this name") for path in masks.values()]
     unknown = sum(not sample.usable for sample in samples)
     if unknown:
@@ -119,7 +118,7 @@ def _read_masks(folder: Path, level: str, clips: Clips) -> dict[str, Path]:
 
 
 def _read_splits(root: Path) -> tuple[dict[str, str], list[str]]:
-    """Video -> split, of the official lists, and what is to be said of them."""
+    """Video -> split by the official lists, and a note where a list is missing."""
     split_of: dict[str, str] = {}
     absent = []
     for split in ("train", "val", "test"):
@@ -140,7 +139,7 @@ def _read_splits(root: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def _missing(samples: list[IndexedSample], listed: set[str]) -> list[str]:
-    """What a whole copy would have besides; by name where the official lists are there."""
+    """What a whole copy has in addition; by name where the official lists are there."""
     notes = []
     here: dict[str, set[str]] = {}
     for sample in samples:
@@ -158,20 +157,8 @@ def _missing(samples: list[IndexedSample], listed: set[str]) -> list[str]:
     return notes
 
 
-def _youtube_name(name: str) -> _Name | None:
-    return _Name(name, (name,)) if re.fullmatch(r"\d{3}", name) else None
-
-
-def _youtube_fake_name(name: str) -> _Name | None:
-    found = re.fullmatch(r"(\d{3})_(\d{3})", name)
-    return _Name(found[1], (found[1], found[2])) if found else None
-
-
-def _actors_name(name: str) -> _Name | None:
-    found = re.fullmatch(r"(\d{2})__.+", name)
-    return _Name(name, (f"actor {found[1]}",)) if found else None
-
-
-def _actors_fake_name(name: str) -> _Name | None:
-    found = re.fullmatch(r"(\d{2})_(\d{2})__(.+)__\w{8}", name)
-    return _Name(f"{found[1]}__{found[3]}", (f"actor {found[1]}", f"actor {found[2]}")) if found else None
+def _parse(kind: str, name: str) -> tuple[str, tuple[str, ...]] | None:
+    """The real video and the people that the name of a video stands for."""
+    pattern, real, people = _NAMES[kind]
+    found = re.fullmatch(pattern, name)
+    return None if found is None else (found.expand(real), tuple(map(found.expand, people)))

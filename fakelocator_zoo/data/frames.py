@@ -1,4 +1,4 @@
-"""Frames by number, from a video, from a folder of extracted frames, or from an image, which has frame 0 alone."""
+"""Frames by number: of a video, of a folder of extracted frames, or of an image, which has only frame 0."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from fakelocator_zoo.images.masks import mask_of_frame
 
 _NUMBER = re.compile(r"(\d+)$")
-#: A video that ends this much before the length that its file tells is cut off.
+#: A video that ends this much before its stated duration is cut off.
 _MISSING_SECONDS = 1.0
 
 
@@ -72,7 +72,7 @@ def evenly_spaced(total: int, count: int) -> list[int]:
 
 
 def read_frames(path: Path, numbers: Sequence[int]) -> list[np.ndarray]:
-    """Frames as uint8 RGB (H, W, 3), upright, in the order asked for; of a video no more is decoded than they need.
+    """Frames as uint8 RGB (H, W, 3), upright, in the order of ``numbers``; a video is decoded only as far as needed.
 
     Raises:
         ValueError: a damaged file, or a number that it does not have.
@@ -117,8 +117,8 @@ def _frame_files(folder: Path) -> dict[int, Path]:
 
 
 class _VideoTimes(NamedTuple):
-    times: list[int]  #: when each frame is shown, ascending; numbers alone where the file does not say
-    key_times: list[int]  #: where decoding can start; empty where the file does not say
+    times: list[int]  #: presentation time of each frame, ascending; its number where the file has no times
+    key_times: list[int]  #: times of the key frames, at which decoding can start; empty without times
 
 
 @contextmanager
@@ -183,7 +183,7 @@ def start_seconds(container: Any) -> float:
 
 
 def _seconds(stream: Any) -> float:
-    """How long a stream is; 0 where the file does not say."""
+    """The duration of a stream; 0 where the file does not state it."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
     # Matroska tells the length of a stream in a tag, such as 00:01:12.480000000.
@@ -222,7 +222,7 @@ def _decode(path: Path, numbers: Sequence[int]) -> dict[int, np.ndarray]:
 def _decode_from_key_frames(
     path: Path, numbers: Sequence[int], times: Sequence[int], key_times: Sequence[int]
 ) -> dict[int, np.ndarray] | None:
-    """The frames, or None where seeking does not land where the file says."""
+    """The frames, or None where seeking misses them."""
     found: dict[int, np.ndarray] = {}
     with opened_video(path) as container:
         stream = container.streams.video[0]
@@ -243,7 +243,7 @@ def _decode_from_key_frames(
 
 
 def _upright(frame: Any) -> np.ndarray:
-    """The pixels (H, W, 3) uint8, turned as the file says: phones store a portrait as a landscape and its rotation."""
+    """The pixels (H, W, 3) uint8, turned by the rotation in the metadata: phones store portraits as landscapes."""
     quarter_turns = round(frame.rotation / 90)  # counter-clockwise, as numpy counts
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns))
 

@@ -1,4 +1,4 @@
-"""What every reader of a data set returns: its samples, what it could not place, and what it lacks."""
+"""The index that every reader of a data set returns: samples, unmatched files, and notes on what is missing."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ SPLITS = {
 
 
 class IndexedSample(NamedTuple):
-    """The files of a real image or a fake. A path is an image, a video, or a folder of numbered frames of one.
+    """The files of a real image or a fake. A path is an image, a video, or a folder of numbered frames.
 
-    A fake's true map is, in this order: |real - fake| where ``real`` is there (and within ``mask``, if there is
-    one, since compression changes the rest too); the grey ``mask``; ones where it was made ``whole``.
+    The true map of a fake is |real - fake| where ``real`` is known (inside ``mask`` if there is one, since compression
+    changes every pixel), otherwise the grey ``mask``, otherwise ones if the fake is ``whole``.
     """
 
     method: str  #: the manipulation, as the data set calls it; ``real`` where there is none
     real: Path | None = None  #: of a fake: what it was made from, the same pixel at the same place
     fake: Path | None = None
-    mask: Path | None = None  #: white is fake, whatever the data set says
-    split: str | None = None  #: train, val, test; None where the data set has no opinion
-    identities: tuple[str, ...] = ()  #: the people in it, two for a face swap; they tie samples to one split
-    whole: bool = False  #: every pixel was made by the generator
+    mask: Path | None = None  #: white is fake
+    split: str | None = None  #: train, val, test; None where the data set does not assign one
+    identities: tuple[str, ...] = ()  #: the people in it, two for a face swap; each must stay in one split
+    whole: bool = False  #: every pixel is generated
 
     @property
     def usable(self) -> bool:
-        """Whether its true map is known; a real image's is empty."""
+        """Whether its true map is known; that of a real image is 0."""
         return self.fake is None or self.real is not None or self.mask is not None or self.whole
 
     @property
@@ -50,20 +50,20 @@ class IndexedSample(NamedTuple):
 
 
 class Unmatched(NamedTuple):
-    """A file that is no part of a sample, or a fake whose real image is not there."""
+    """A file that is part of no sample, or a fake whose real image is missing."""
 
     path: Path
     reason: str
 
 
 class DataIndex(NamedTuple):
-    """A data set as it lies on the disk. Reals stand as samples of their own, be they part of pairs or not."""
+    """A data set on the disk. Every real image is a sample, also if it is part of pairs."""
 
     layout: str
     root: Path
     samples: list[IndexedSample]
     unmatched: list[Unmatched]
-    notes: list[str]  #: what is missing, and what was decided; a sentence each
+    notes: list[str]  #: one sentence each: what is missing, and which of several copies is used
 
     @property
     def methods(self) -> list[str]:
@@ -71,10 +71,10 @@ class DataIndex(NamedTuple):
         return sorted({sample.method for sample in self.samples if sample.fake is not None})
 
     def select(self, methods: Collection[str] = (), split: str | None = None) -> list[IndexedSample]:
-        """The usable samples of a split, fakes of the given methods alone (none given: all), and all reals.
+        """The usable samples of a split: all reals, and the fakes of the given methods (none given: of all).
 
         Raises:
-            ValueError: for a method or split that is not there; says which are.
+            ValueError: for an unknown method or split; lists those that exist.
         """
         for method in methods:
             if method not in self.methods:
@@ -95,7 +95,7 @@ class DataIndex(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many samples of one split and method there are, and what is known of them."""
+    """The number of samples of one split and method, and how many have a pair, a mask and a known map."""
 
     split: str | None
     method: str
@@ -129,7 +129,7 @@ def count_samples(samples: Iterable[IndexedSample]) -> list[Count]:
 
 
 def lacking(what: str, missing: Sequence[str], total: int) -> list[str]:
-    """At most one note: how many of ``total`` are missing, and one of them by name."""
+    """A note on how many of ``total`` are missing, with one by name; empty where none is."""
     if not missing:
         return []
     return [f"{what}: {len(missing)} of {total} missing, such as {min(missing)}"]

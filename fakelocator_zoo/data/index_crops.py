@@ -19,17 +19,17 @@ _ATTEMPTS = 20
 
 
 class IndexCrops(Dataset[PairSample]):
-    """Random crops at native resolution of a real and a fake image each; every fake crop holds some of what is fake.
+    """Random crops of a real and a fake image at native resolution; each fake crop holds fake pixels.
 
-    Of a pair both come from the same place of the same frame; a fake without a real partner comes with any real
-    image. A file that cannot be read is named once in a warning, and another sample takes its place.
+    The crops of a pair have one place and one frame. A fake without a partner is drawn with any real image. A file that
+    cannot be read is named once in a warning, and another sample is drawn.
 
     Args:
         samples: of :meth:`DataIndex.select`; fakes, and reals too unless all fakes are pairs.
         size: side of a crop; smaller images are mirrored at their border to this size.
         length: crops an epoch.
         seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone.
-        frames_per_video: so many evenly spaced frames of each video are used, the same of real, fake and mask.
+        frames_per_video: evenly spaced frames that are used of each video, the same of real, fake and mask.
 
     Raises:
         ValueError: where fakes, or the reals that they need, are missing.

@@ -1,4 +1,4 @@
-"""The one table of layouts: how each is recognised and read."""
+"""The layouts of data sets: how each is recognised and read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fakelocator_zoo.images.folders import subfolders
 
 
 class Layout(NamedTuple):
-    """How one data set lies on the disk."""
+    """One layout of files and folders."""
 
     recognises: Callable[[Path], bool]
     read: Callable[[Path], DataIndex]
@@ -40,7 +40,7 @@ def detect_layout(root: str | Path) -> str:
 
     Raises:
         FileNotFoundError: where there is no such folder.
-        ValueError: where it is of no layout; says what was looked for.
+        ValueError: for no known layout; lists what was looked for.
     """
     root = _existing(root)
     for name, layout in LAYOUTS.items():

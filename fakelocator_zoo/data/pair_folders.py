@@ -1,8 +1,8 @@
-"""Folders of pairs, matched by name, and of images that a generator made whole.
+"""Folders of pairs, matched by name, and of whole fakes.
 
 Convention: ``real/NAME.png`` and ``fake/NAME.png`` or ``fake/<generator>/NAME.png``, with masks, white where fake, in
-``mask/`` under either name; all of it in the folder itself or in each of ``train/``, ``val/``, ``test/``.
-``original/`` and ``altered/`` are taken for ``real/`` and ``fake/``.
+``mask/`` under either name; in the folder itself or in each of ``train/``, ``val/``, ``test/``. ``original/`` and
+``altered/`` are other names for ``real/`` and ``fake/``.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def index_pairs(root: str | Path) -> DataIndex:
 
 
 def index_whole(root: str | Path) -> DataIndex:
-    """Index ``real/`` and ``fake/`` whose images have nothing to do with each other; the true map is all ones."""
+    """Index ``real/`` and ``fake/`` whose images are not paired; the true map of a fake is 1 everywhere."""
     root = Path(root)
     samples: list[IndexedSample] = []
     unmatched: list[Unmatched] = []
@@ -109,8 +109,8 @@ def _reals(by_name: dict[str, Path], split: str | None) -> list[IndexedSample]:
 
 
 def _identity(path: Path, name: str, split: str | None) -> str:
-    """The photo itself, as nobody says who is in it.
+    """The photo itself stands for the unknown person in it.
 
-    Names often begin anew in every split, so there it takes the size of the file as well to be the same photo.
+    Names often start anew in every split, so photos of two splits are the same if name and file size are equal.
     """
     return name if split is None else f"{name} of {path.stat().st_size} bytes"

@@ -1,4 +1,4 @@
-"""Real photos as random crops with a varied history of scaling and compression."""
+"""Random crops of real photos, with random scaling and compression."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _FILTERS = (
 class PhotoCrops(Dataset[Tensor]):
     """Random square crops of real photos, scaled to one size.
 
-    Each crop gets its own history: JPEG compression or none, a random scale and resampling filter, again compression
-    or none. So no single history is a sign of real photos.
+    Each crop is compressed or not, resampled by a random scale and filter, and compressed or not again, so that no
+    one processing distinguishes real photos.
 
     Args:
-        paths: photo files; decoded once and kept in memory as uint8.
+        paths: photo files; each is decoded once and kept in memory.
         size: side of a crop in pixels.
         length: crops an epoch.
         seed: crop ``i`` of epoch ``e`` depends on (seed, e, i) alone, whatever the number of workers.
-        max_side: larger photos are reduced to this side when they are read (memory).
-        weights: how often each photo is drawn, relative to the others; 0 leaves it out, None draws all equally often.
+        max_side: larger photos are reduced to this side, to save memory.
+        weights: relative frequency of each photo; None draws all equally often.
 
     Yields float tensors (3, size, size) in [0, 1].
 
@@ -75,10 +75,10 @@ class PhotoCrops(Dataset[Tensor]):
 def random_crop(
     photo: np.ndarray, size: int, rng: np.random.Generator, *, attention: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """One crop (size, size, 3) uint8 of a photo (H, W, 3) uint8 with a random history, and the same of its attention.
+    """A crop (size, size, 3) uint8 of a photo (H, W, 3) uint8 as in :class:`PhotoCrops`, and the crop of its attention.
 
     Args:
-        attention: (h, w) uint8 over the whole photo, of any size; the crop of it has about the scale that it has.
+        attention: (h, w) uint8 of the whole photo; its crop is not rescaled.
     """
     shortest = min(photo.shape[:2])
     # Log-uniform: mostly reduced, as photos on the web are; sometimes a little enlarged.

@@ -1,4 +1,4 @@
-"""Where and how a result was measured: machine, versions, commit, date, command."""
+"""Provenance of a result: machine, versions, commit, date and command."""
 
 from __future__ import annotations
 
@@ -29,11 +29,7 @@ PACKAGES = (
 
 
 def provenance(seed: int, program: str = "fakelocator") -> dict[str, Any]:
-    """Date, command, machine, versions, commit and seed, as JSON has them.
-
-    Args:
-        program: what the command begins with.
-    """
+    """Date, command, machine, versions, commit and seed as a JSON object; ``program`` is the start of the command."""
     versions = {"fakelocator-zoo": fakelocator_zoo.__version__}
     for name in PACKAGES:
         try:
@@ -52,7 +48,7 @@ def provenance(seed: int, program: str = "fakelocator") -> dict[str, Any]:
 
 
 def without_folders(text: str) -> str:
-    """A text in which absolute paths are cut down to their last name.
+    """The text with absolute paths reduced to their last name.
 
     >>> without_folders("onnx:/home/me/models/theirs.onnx")
     'onnx:.../theirs.onnx'

@@ -1,4 +1,4 @@
-"""Predictors over an evaluation set: each image is read once and goes through all of them in batches."""
+"""Score predictors on an evaluation set; each image is read once for all of them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fakelocator_zoo.evaluation.results import MAP_METRICS, Evaluation, ScoredFa
 from fakelocator_zoo.evaluation.samples import EvaluationSet, LabelledFake
 from fakelocator_zoo.images import ImageError
 
-#: From this map value on a pixel counts as fake: 13 levels of 255. Pixel accuracy and IINC need it, and without
-#: masks the pixel AUCs and AP as well.
+#: Map value from which on a pixel counts as fake, 13 levels of 255: for pixel accuracy and IINC, and where there is
+#: no mask for pixel AUC and AP.
 MAP_THRESHOLD = 0.05
-#: The name in tables of the truth itself, scored as if it were predicted.
+#: Name in tables of the true mask, scored as a predicted map.
 TRUE_MASK = "true mask"
-#: Pixels of a batch at most, so that large photos go through one by one.
+#: Most pixels of a batch; large photos go through one by one.
 _BATCH_PIXELS = 16 * 512 * 512
 
 #: Called as ``progress(done, total)``, in images, after every batch.
@@ -29,48 +29,28 @@ Progress = Callable[[int, int], None]
 
 
 def map_scores(
-    predicted: np.ndarray, true: np.ndarray, painted: np.ndarray, threshold: float = MAP_THRESHOLD
+    predicted: np.ndarray, true: np.ndarray, mask: np.ndarray, threshold: float = MAP_THRESHOLD
 ) -> dict[str, float]:
     """All of :data:`~fakelocator_zoo.evaluation.results.MAP_METRICS` of one map, NaN where undefined.
 
     Args:
         predicted, true: (H, W) in [0, 1].
-        painted: (H, W) bool, the fake pixels.
-        threshold: from this value on a predicted pixel counts as fake.
+        mask: (H, W) bool, the fake pixels.
+        threshold: map value from which on a pixel counts as fake.
     """
-    found, ranked = predicted >= threshold, metrics.ranking(predicted, painted)
+    found, ranked = predicted >= threshold, metrics.ranking(predicted, mask)
     return {
         "coss": metrics.coss(predicted, true),
         "pearson": metrics.pearson(predicted, true),
         "psnr": metrics.psnr(predicted, true),
         "ssim": metrics.ssim(predicted, true),
         "l1": metrics.l1(predicted, true),
-        "map_level": metrics.map_level(predicted, true, painted),
+        "map_level": metrics.map_level(predicted, true, mask),
         "pixel_auc": ranked.auc,
         "pixel_ap": ranked.average_precision,
-        "iinc": metrics.iinc(found, painted),
-        "pixel_accuracy": metrics.pixel_accuracy(found, painted),
+        "iinc": metrics.iinc(found, mask),
+        "pixel_accuracy": metrics.pixel_accuracy(found, mask),
     }
-
-
-def score_pairs(
-    predict: Predict, fakes: Iterable[LabelledFake], *, threshold: float = MAP_THRESHOLD, batch_size: int = 16
-) -> list[ScoredFake]:
-    """Scores of labelled fakes in their order; ``generator`` is left empty.
-
-    Args:
-        predict: images (B, 3, H, W) in [0, 1] -> :class:`~fakelocator_zoo.evaluation.predictors.Prediction`.
-        fakes: read as they are needed.
-        threshold: from this map value on a pixel counts as fake.
-        batch_size: neighbours of one size that go through together.
-
-    Raises:
-        ValueError: where ``predict`` returns another shape or range than it must.
-    """
-    rows = _Rows(threshold)
-    for batch in _batches((_Item(fake.name, "", fake.fake, fake) for fake in fakes), batch_size):
-        rows.add(batch, checked(predict, [item.image for item in batch]))
-    return rows.fakes.get("", [])
 
 
 def evaluate_all(
@@ -84,17 +64,16 @@ def evaluate_all(
 ) -> tuple[Evaluation, ...]:
     """Score predictors on every photo and every fake of a set; deterministic.
 
-    Maps of another size than the truth are resized to it. A file that cannot be read is left out, and named in
-    ``failures``.
+    Maps are resized to the size of the truth. A file that cannot be read is left out and named in ``failures``.
 
     Args:
-        true_mask: add, last, the ceiling: the mask, or without one the fake pixels, scored as a predicted map. It
-            tells where and not how much, so its COSS is below 1, and it decides nothing.
-        threshold: from this map value on a pixel counts as fake.
+        true_mask: add the true mask (without a mask: the fake pixels) as a last predictor, a ceiling. Its COSS is below
+            1, since a mask has no magnitude, and it makes no decision.
+        threshold: map value from which on a pixel counts as fake.
         batch_size: images of one size that go through together.
 
     Raises:
-        ValueError: where a predictor returns another shape or range than it must, or ``threshold`` is not in (0, 1].
+        ValueError: where a predictor returns a wrong shape or range, or ``threshold`` is not in (0, 1].
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"the map threshold must lie in (0, 1], got {threshold}")
@@ -107,7 +86,7 @@ def evaluate_all(
             rows.add(batch, checked(predictor.predict, images, predictor.name))
         for item in batch if true_mask else ():
             if item.fake is not None:
-                mask = item.fake.painted(threshold).astype(np.float32) if item.fake.mask is None else item.fake.mask
+                mask = item.fake.fake_pixels(threshold).astype(np.float32) if item.fake.mask is None else item.fake.mask
                 ceiling.add_fake(item, item.fake, mask, float("nan"))
         done += len(batch)
         progress(done, len(data))
@@ -146,7 +125,7 @@ def checked(predict: Predict, images: Sequence[np.ndarray], name: str = "predict
     """A prediction of images (H, W, 3) uint8 of one size.
 
     Raises:
-        ValueError: where it has another shape or range than :class:`Prediction` states.
+        ValueError: where it has a wrong shape or range.
     """
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
     prediction = predict(batch)
@@ -164,7 +143,7 @@ def resized(predicted: Tensor, size: tuple[int, int]) -> np.ndarray:
 
 
 class _Item(NamedTuple):
-    """An image of a set as predictors see it."""
+    """An image of a set."""
 
     name: str
     generator: str | None  #: None for a photo
@@ -173,7 +152,7 @@ class _Item(NamedTuple):
 
 
 class _Rows:
-    """What was scored of one predictor so far."""
+    """The scores of one predictor."""
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
@@ -190,11 +169,11 @@ class _Rows:
                 self.add_fake(item, item.fake, None if values is None else resized(values, item.fake.size), probability)
 
     def add_fake(self, item: _Item, fake: LabelledFake, predicted: np.ndarray | None, probability: float) -> None:
-        generator, painted = item.generator or "", fake.painted(self.threshold)
+        generator, mask = item.generator or "", fake.fake_pixels(self.threshold)
         scores = dict.fromkeys(MAP_METRICS, float("nan"))
         if predicted is not None:
-            scores = map_scores(predicted, fake.true_map, painted, self.threshold)
-            self.counts[generator] = self.counts.get(generator, 0) + metrics.pixel_counts(predicted, painted)
+            scores = map_scores(predicted, fake.true_map, mask, self.threshold)
+            self.counts[generator] = self.counts.get(generator, 0) + metrics.pixel_counts(predicted, mask)
         self.fakes.setdefault(generator, []).append(ScoredFake(item.name, generator, scores, probability))
 
 

@@ -1,4 +1,4 @@
-"""What is evaluated: anything that maps images to fakeness maps and fake probabilities."""
+"""Predictors: anything that maps images to fakeness maps and fake probabilities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Prediction(NamedTuple):
-    """What a predictor says of images (B, 3, H, W); float tensors on the CPU."""
+    """The prediction for images (B, 3, H, W); float tensors on the CPU."""
 
     maps: Tensor | None  #: (B, H, W) in [0, 1], 1 = fake; None for a predictor that only decides
     scores: Tensor  #: (B,) in [0, 1], the fake probability
@@ -28,9 +28,9 @@ Predict = Callable[[Tensor], Prediction]
 
 
 class Predictor(Protocol):
-    """The protocol of everything that is evaluated, ours or a rival's.
+    """The protocol of a predictor.
 
-    A predictor with an attribute ``threshold`` calls an image fake from that fake probability on; others from 0.5 on.
+    An image is called fake from the fake probability ``threshold`` on, where the predictor has that attribute, or 0.5.
     """
 
     @property
@@ -42,11 +42,10 @@ class Predictor(Protocol):
 
 
 class ModelPredictor:
-    """A :class:`~fakelocator_zoo.FakeLocator` on whole images; faces are not searched.
+    """A :class:`~fakelocator_zoo.FakeLocator`, or a network with such an output, on whole images without face search.
 
     Args:
-        model: or any network with such an output (threshold 0.5 where it has none); it stays on its device, and is
-            put into eval mode.
+        model: stays on its device, and is put into eval mode.
         name: its name in tables.
         tile: larger images go through in overlapping tiles of this side, as in a Localizer.
     """
@@ -66,12 +65,12 @@ class ModelPredictor:
 
 
 class TrivialPredictor:
-    """A map that needs no model; the numbers of a model stand beside those of these.
+    """A baseline map that needs no model.
 
     Args:
         name: its name in tables.
         make_map: image (H, W, 3) uint8 -> map (H, W) in [0, 1].
-        decides: take the map's mean for the fake probability; otherwise that is 0.5 for every image.
+        decides: the fake probability is the mean of the map; otherwise 0.5.
     """
 
     def __init__(self, name: str, make_map: Callable[[np.ndarray], np.ndarray], *, decides: bool = False) -> None:

@@ -12,36 +12,37 @@ from typing import TypeVar
 
 import numpy as np
 
-from fakelocator_zoo.data.pairs import match_pairs
+from fakelocator_zoo.data.index import Unmatched
+from fakelocator_zoo.data.pair_folders import index_pairs
 from fakelocator_zoo.images import ImageError, check_same_size, list_images, read_image, read_mask
-from fakelocator_zoo.images.folders import IMAGE_SUFFIXES
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, files_by_name
 from fakelocator_zoo.transforms.degradations import Degradation
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from fakelocator_zoo.transforms.regions import off_centre_mask
 
 T = TypeVar("T")
 
-#: The name of the one generator where fakes lie directly in ``fake/``.
+#: The generator's name where the fakes are directly in ``fake/``.
 ONE_GENERATOR = "fake"
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledFake:
-    """A fake and its truth; H x W is the size before any degradation, at which maps are scored."""
+    """A fake and its true map; H x W is the size before degradation, at which maps are scored."""
 
-    name: str  #: below its folder, without suffix
-    real: np.ndarray | None  #: (h, w, 3) uint8, degraded like the fake; None for a fake without partner
-    fake: np.ndarray  #: (h, w, 3) uint8, degraded: after downscaling smaller than the truth
+    name: str  #: path below its folder, without suffix
+    real: np.ndarray | None  #: (h, w, 3) uint8, degraded like the fake; None without a partner
+    fake: np.ndarray  #: (h, w, 3) uint8, degraded; after downscaling smaller than the true map
     true_map: np.ndarray  #: (H, W) float32 in [0, 1], |real - fake| before degradation; ones for a whole fake
-    mask: np.ndarray | None  #: (H, W) float32 in [0, 1], the blending weight of the fake; None where none is given
+    mask: np.ndarray | None  #: (H, W) float32 in [0, 1], the blending weight of the fake, or None
 
     @property
     def size(self) -> tuple[int, int]:
         """(H, W)."""
         return self.true_map.shape[0], self.true_map.shape[1]
 
-    def painted(self, threshold: float) -> np.ndarray:
-        """Which pixels count as fake, (H, W) bool: mask > 0.5, and without a mask true map >= ``threshold``."""
+    def fake_pixels(self, threshold: float) -> np.ndarray:
+        """(H, W) bool: mask > 0.5, or without a mask true map >= ``threshold``."""
         return self.true_map >= threshold if self.mask is None else self.mask > 0.5
 
 
@@ -53,14 +54,14 @@ class FakeFiles:
     fake: Path
     real: Path | None = None
     mask: Path | None = None
-    off_centre: int | None = None  #: seed of a generated mask in place of a file; the fake's name enters it
+    off_centre: int | None = None  #: seed of a generated mask, together with ``name``
 
     def read(self, degrade: Degradation | None = None) -> LabelledFake:
         """Read and degrade; with a mask the fake becomes real + mask * (fake - real), rounded to 8 bits.
 
         Raises:
-            ImageError: where a file cannot be read, sizes differ, a mask is empty, or a generated mask lies where
-                real and fake are equal.
+            ImageError: where a file cannot be read, sizes differ, a mask is empty, or real and fake are equal inside a
+                generated mask.
         """
         fake, real, mask = read_image(self.fake), None, None
         if self.real is not None:
@@ -115,15 +116,12 @@ class Photos(Sequence[np.ndarray]):
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Real photos, each once, and the fakes of each generator; either may be empty.
-
-    In a paired set a fake has the name of its photo, in another one all names differ.
-    """
+    """Real photos and the fakes of each generator; either may be empty. In a paired set a fake has its photo's name."""
 
     photos: Photos
     generators: Mapping[str, Fakes]
     paired: bool
-    unmatched: tuple[Path, ...] = ()  #: images without a partner, which are left out
+    unmatched: tuple[Unmatched, ...] = ()  #: files without a partner, which are left out
 
     def __len__(self) -> int:
         """Photos and fakes together."""
@@ -138,78 +136,55 @@ def read_paired(
     limit: int | None = None,
     degrade: Degradation | None = None,
 ) -> EvaluationSet:
-    """Pairs matched by name: ``real/`` beside ``fake/<generator>/``, or ``fake/`` with the images of one generator.
+    """Pairs of equal names in ``real/`` and ``fake/<generator>/``, or in ``real/`` and ``fake/``.
 
     Args:
-        folder: holds ``real`` and ``fake``, and ``mask`` where fakes are to be blended in.
-        masks: folder of masks of the same names, see :func:`~fakelocator_zoo.images.read_mask`; None takes
-            ``folder/mask`` if it is there.
-        off_centre: seed of masks generated away from the centre, in place of those on disk, so that position does
-            not tell what is fake. The fakes must differ from their photos everywhere.
+        folder: holds ``real`` and ``fake``, and perhaps ``mask``.
+        masks: folder of masks of the same names, by which fakes are blended in; None takes ``folder/mask``, if any.
+        off_centre: seed of masks generated away from the centre, in place of those on disk, so that position is no
+            evidence. The fakes must differ from their photos everywhere.
         limit: pairs of each generator, spread evenly over the names; None takes all.
-        degrade: applied to real and fake alike, after blending; see :mod:`fakelocator_zoo.transforms.degradations`.
+        degrade: applied to real and fake after blending.
 
     Raises:
-        FileNotFoundError: where a folder is missing or holds no image.
-        ValueError: where nothing matches, one folder has two images of one name, ``limit`` is below 1, or both
-            ``masks`` and ``off_centre`` are given.
+        FileNotFoundError: where a folder is missing.
+        ValueError: where nothing matches, ``limit`` is below 1, or both ``masks`` and ``off_centre`` are given.
     """
     folder = Path(folder)
     if masks is not None and off_centre is not None:
         raise ValueError("masks are either read or generated; give masks or off_centre")
-    if masks is None and off_centre is None and (folder / "mask").is_dir():
-        masks = folder / "mask"
-    unmatched: dict[Path, None] = {}
-    mask_of: dict[str, Path] | None = None
-    if masks is not None:
-        matched, alone = match_pairs(folder / "real", masks)
-        unmatched.update(dict.fromkeys(alone))
-        mask_of = {_name(pair.real, folder / "real"): pair.fake for pair in matched}
-    generators: dict[str, Fakes] = {}
-    for generator, fakes in _generator_folders(folder / "fake").items():
-        matched, alone = match_pairs(folder / "real", fakes)
-        unmatched.update(dict.fromkeys(alone))
-        files = []
-        for pair in matched:
-            name = _name(pair.real, folder / "real")
-            if mask_of is None or name in mask_of:
-                mask = None if mask_of is None else mask_of[name]
-                files.append(FakeFiles(name, pair.fake, pair.real, mask, off_centre))
-            else:
-                unmatched.update(dict.fromkeys(pair))
-        generators[generator] = Fakes(_spread(files, limit), degrade)
-    if not any(generators.values()):
-        raise ValueError(f"no pair of {folder} has a mask of its name in {masks}; a mask is matched by name")
-    return EvaluationSet(_photos_of(generators.values(), degrade), generators, paired=True, unmatched=tuple(unmatched))
-
-
-def read_edits(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
-    """Several edits of each photo: ``fake/<person>_<edit>`` of ``real/<person>``; each edit counts as a generator.
-
-    Args:
-        limit: photos of each edit, spread evenly over the names; None takes all.
-        degrade: applied to real and fake alike.
-
-    Raises:
-        FileNotFoundError: where a folder is missing or holds no image, or an edit has no photo.
-        ValueError: where ``limit`` is below 1.
-    """
-    folder = Path(folder)
-    photos = {path.stem: path for path in list_images([folder / "real"])}
-    edits: dict[str, list[FakeFiles]] = {}
-    for path in list_images([folder / "fake"]):
-        person, _, edit = path.stem.partition("_")
-        if person not in photos:
-            raise FileNotFoundError(f"{path} is an edit of {person}, whose photo is not in {folder / 'real'}")
-        edits.setdefault(edit, []).append(FakeFiles(person, path, photos[person]))
-    generators = {edit: Fakes(_spread(files, limit), degrade) for edit, files in sorted(edits.items())}
-    return EvaluationSet(_photos_of(generators.values(), degrade), generators, paired=True)
+    for side in (folder / "real", folder / "fake"):
+        if not side.is_dir():
+            raise FileNotFoundError(f"{side} does not exist; give a folder with real/ and fake/")
+    masked = off_centre is None and (masks is not None or any((folder / each).is_dir() for each in ("mask", "masks")))
+    mask_of = {} if masks is None else files_by_name(Path(masks))[0]
+    index = index_pairs(folder)
+    unmatched = list(index.unmatched)
+    files: dict[str, list[FakeFiles]] = {}
+    for sample in index.samples:
+        if sample.fake is None or sample.real is None or sample.split is not None:
+            continue
+        name = _name(sample.real, folder / "real")
+        mask = None if not masked else sample.mask if masks is None else mask_of.get(name)
+        if masked and mask is None:
+            unmatched += [Unmatched(path, "no mask of its name") for path in (sample.real, sample.fake)]
+        else:
+            files.setdefault(sample.method, []).append(FakeFiles(name, sample.fake, sample.real, mask, off_centre))
+    if not files:
+        what = "a mask of its name" if masked else "the name of an image in real/"
+        raise ValueError(f"no fake of {folder} has {what}; pairs and masks are matched by name")
+    generators = {
+        generator: Fakes(spread(sorted(each, key=lambda fake: fake.name), limit), degrade)
+        for generator, each in files.items()
+    }
+    photos = photos_of(generators.values(), degrade)
+    return EvaluationSet(photos, generators, paired=True, unmatched=tuple(dict.fromkeys(unmatched)))
 
 
 def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degradation | None = None) -> EvaluationSet:
-    """Unpaired images: photos anywhere below ``real/``, whole fakes below ``fake/<generator>/`` or in ``fake/``.
+    """Unpaired images: photos below ``real/``, whole fakes below ``fake/<generator>/`` or in ``fake/``.
 
-    Every pixel of a whole fake is fake, so its true map is 1 everywhere. One of the two folders may be missing.
+    The true map of a whole fake is 1 everywhere. One of the two folders may be missing.
 
     Args:
         limit: photos, and fakes of each generator, spread evenly over the names; None takes all.
@@ -223,10 +198,10 @@ def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degrada
     real, fake = folder / "real", folder / "fake"
     if not real.is_dir() and not fake.is_dir():
         raise FileNotFoundError(f"{folder} holds neither real/ nor fake/; give a folder with photos in one of them")
-    photos = _spread(list_images([real]), limit) if real.is_dir() else []
+    photos = spread(list_images([real]), limit) if real.is_dir() else []
     generators = {
         generator: Fakes(
-            [FakeFiles(f"{generator}/{_name(path, fakes)}", path) for path in _spread(list_images([fakes]), limit)],
+            [FakeFiles(f"{generator}/{_name(path, fakes)}", path) for path in spread(list_images([fakes]), limit)],
             degrade,
         )
         for generator, fakes in (_generator_folders(fake) if fake.is_dir() else {}).items()
@@ -238,7 +213,7 @@ def read_whole(folder: str | Path, *, limit: int | None = None, degrade: Degrada
 def read_photos(
     folders: Sequence[str | Path], *, limit: int | None = None, degrade: Degradation | None = None
 ) -> Photos:
-    """Real photos anywhere below the folders, each once, named by their path from the folder above all of these.
+    """Real photos below the folders, each once, named by their path from the common parent of the folders.
 
     Args:
         limit: photos of each folder, spread evenly over the names; None takes all.
@@ -253,7 +228,7 @@ def read_photos(
     found = {
         Path(folder).resolve() / path.relative_to(folder): None
         for folder in folders
-        for path in _spread(list_images([folder]), limit)
+        for path in spread(list_images([folder]), limit)
     }
     above = Path(os.path.commonpath([Path(folder).resolve().parent for folder in folders]))
     return Photos({path.relative_to(above).as_posix(): path for path in found}, degrade)
@@ -267,14 +242,13 @@ def read_photo(path: Path) -> np.ndarray:
     return photo
 
 
-def _photos_of(generators: Iterable[Fakes], degrade: Degradation | None) -> Photos:
+def photos_of(generators: Iterable[Fakes], degrade: Degradation | None) -> Photos:
+    """The photos that fakes were made of, each once."""
     files = {each.name: each.real for fakes in generators for each in fakes.files if each.real is not None}
     return Photos(dict(sorted(files.items())), degrade)
 
 
 def _generator_folders(fake: Path) -> dict[str, Path]:
-    if not fake.is_dir():
-        raise FileNotFoundError(f"{fake} does not exist; put the fakes there, in a folder for each generator")
     inside = sorted(path for path in fake.iterdir() if not path.name.startswith("."))
     folders = {path.name: path for path in inside if path.is_dir()}
     if folders and any(path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() for path in inside):
@@ -288,8 +262,12 @@ def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).with_suffix("").as_posix()
 
 
-def _spread(items: Sequence[T], limit: int | None) -> list[T]:
-    """At most ``limit`` items, evenly spread, the first and the last among them."""
+def spread(items: Sequence[T], limit: int | None) -> list[T]:
+    """At most ``limit`` items, evenly spread from the first to the last.
+
+    Raises:
+        ValueError: for a limit below 1.
+    """
     if limit is None:
         return list(items)
     if limit < 1:

@@ -1,4 +1,4 @@
-"""Bring your own face parser: one line around anything that maps images to part maps."""
+"""Adapter for face parsers of other libraries: anything that maps images to part maps."""
 
 from __future__ import annotations
 
@@ -11,36 +11,18 @@ from torch.nn import functional as F
 
 from fakelocator_zoo.face_parsing.parser import PartMapping
 
+#: Channel order of the BiSeNet of zllrunning/face-parsing.PyTorch and its descendants. Some count left and right from
+#: the viewer: swap the names if a person's left eye comes out as the right one.
 BISENET_PARTS: tuple[str, ...] = (
-    "background",
-    "skin",
-    "left_brow",
-    "right_brow",
-    "left_eye",
-    "right_eye",
-    "eyeglasses",
-    "left_ear",
-    "right_ear",
-    "earring",
-    "nose",
-    "inner_mouth",
-    "upper_lip",
-    "lower_lip",
-    "neck",
-    "necklace",
-    "cloth",
-    "hair",
-    "hat",
-)
-"""Channel order of the BiSeNet of zllrunning/face-parsing.PyTorch and its descendants. Some count left
-and right from the viewer: swap the names if a person's left eye comes out as the right one."""
-
+    "background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "eyeglasses", "left_ear", "right_ear",
+    "earring", "nose", "inner_mouth", "upper_lip", "lower_lip", "neck", "necklace", "cloth", "hair", "hat",
+)  # fmt: skip
 
 _ROUNDING = 1e-3  # by which probabilities made in half precision may leave [0, 1]
 
 
 class AdaptedParser(PartMapping):
-    """Another network behind the interface of `FaceParser`; made by `as_face_parser`. Frozen."""
+    """Another network with the interface of `FaceParser`, frozen; made by `as_face_parser`."""
 
     mean: Tensor
     std: Tensor
@@ -85,7 +67,7 @@ class AdaptedParser(PartMapping):
         return maps.clamp(0, 1)
 
     def train(self, mode: bool = True) -> AdaptedParser:
-        """Stays in evaluation mode, as a frozen parser does."""
+        """Stays in evaluation mode."""
         super().train(False)
         return self
 
@@ -99,22 +81,19 @@ def as_face_parser(
     std: Sequence[float] = (1.0, 1.0, 1.0),
     size: int | tuple[int, int] | None = None,
 ) -> AdaptedParser:
-    """Use any module or function as a face parser.
+    """Use any module or function as a face parser, frozen.
 
     Args:
-        model: images -> part maps (B, P, h, w); or a tuple or list whose first item they are (BiSeNet), or an
-            object with `.logits` (SegFormer) or a mapping with "logits" or "out" (torchvision). A module is
-            frozen: evaluation mode, no gradients.
-        parts: name of each output channel, in its order. Names of `PARTS` join the groups (`"mouth"`, ...);
-            others are chosen by their name.
+        model: images -> part maps (B, P, h, w); or a tuple or list that begins with them (BiSeNet), an object with
+            `.logits` (SegFormer), or a mapping with "logits" or "out" (torchvision).
+        parts: name of each output channel. Names of `PARTS` join the groups (`"mouth"`, ...).
         outputs: what the maps are; logits get a softmax.
         mean, std: normalisation that the model expects of RGB in [0, 1].
         size: resize images to this (height and width) first; None leaves them as they are.
 
     Raises:
-        ValueError: of the first call, if the number of maps is not that of `parts`, or if what were to be
-            probabilities are none.
-        TypeError: `model` cannot be called, or what it gives holds no part maps.
+        ValueError: at the first call, if the number of maps is not that of `parts`, or probabilities leave [0, 1].
+        TypeError: `model` cannot be called, or its output holds no part maps.
 
     A SegFormer trained on CelebAMask-HQ, whose labels are `PARTS` in order::
 

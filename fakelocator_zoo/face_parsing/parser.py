@@ -1,4 +1,4 @@
-"""FaceParser: photo -> probability of each face part, small enough to run beside a detector."""
+"""FaceParser: the probability of each face part at each pixel of a photo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MIN_FACE, _MIN_FEATURES = 0.02, 0.005
 
 
 class PartMapping(nn.Module):
-    """What every parser shares, our own and adapted ones: part names, one map of chosen parts, face or not.
+    """Base of all face parsers: part names, the map of chosen parts, and whether there is a face.
 
     Subclasses give `forward(images) -> probabilities`, (B, 3, H, W) in [0, 1] -> (B, P, h, w) in [0, 1].
     """
@@ -50,8 +50,8 @@ class PartMapping(nn.Module):
     def has_face(self, probabilities: Tensor) -> Tensor:
         """Whether each image shows a face: (B, P, h, w) -> (B,) bool.
 
-        A face is there when at least 2% of the image is facial parts and 0.5% is nose, eyes, brows or mouth
-        (mean probability), so that bare skin is none. A parser without such parts says yes.
+        A face has a mean probability of at least 2 % for facial parts and 0.5 % for nose, eyes, brows and mouth. A
+        parser without such parts always gives True.
         """
         share = torch.ones(probabilities.shape[0], dtype=torch.bool, device=probabilities.device)
         for names, least in ((GROUPS["face"], _MIN_FACE), (FEATURES, _MIN_FEATURES)):
@@ -65,11 +65,10 @@ class FaceParser(PretrainedMixin, PartMapping):
     """An smp feature pyramid (FPN) on a timm encoder, stopped at stride 4.
 
     Convention:
-        Images are (B, 3, H, W), RGB, float in [0, 1], any H and W. Each is resized (antialiased, keeping its
-        shape up to rounding to multiples of 32) so that its longer side is `side` pixels, larger or smaller:
-        the cost is bounded, and parts have the size that training saw. Faces far smaller than a quarter of
-        the photo are therefore lost: crop first. Probabilities (B, P, h, w) stand at stride 4 of that working
-        size, 64 x 64 for a square photo; softmax over parts, so they add up to 1 in each place.
+        Images are (B, 3, H, W), RGB, float in [0, 1], any H and W. Each is resized, with antialiasing, so that its
+        longer side is `side` pixels and both are multiples of 32. Faces far smaller than a quarter of the photo are
+        lost: crop first. Probabilities (B, P, h, w) are a softmax over parts at stride 4 of the working size, 64 x 64
+        for a square photo.
 
     Args:
         parts: names of the output channels.
@@ -134,7 +133,7 @@ class FaceParser(PretrainedMixin, PartMapping):
         self.to(memory_format=torch.channels_last)
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
-        """Size at which a photo of height x width is parsed: multiples of 32, the longer side `side`."""
+        """The size, multiples of 32, at which a photo is parsed; the longer side is `side`."""
         longer = max(height, width)
 
         def snap(length: int) -> int:
@@ -175,8 +174,8 @@ class FaceParser(PretrainedMixin, PartMapping):
 
 
 def _batch_norm_for_group_norm(module: nn.Module) -> None:
-    """Replace smp.FPN's GroupNorm(32): on 32 channels it normalises each channel of each photo alone, which
-    turns faint noise in a flat photo into parts. Batch statistics keep levels, and cost less at inference."""
+    """Replace smp.FPN's GroupNorm(32). On 32 channels it normalises each channel of each photo, which amplifies the
+    noise of a flat photo into parts; batch statistics keep the scale, and cost less at inference."""
     for name, child in module.named_children():
         if isinstance(child, nn.GroupNorm):
             setattr(module, name, nn.BatchNorm2d(child.num_channels))

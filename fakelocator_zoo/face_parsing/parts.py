@@ -10,40 +10,19 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 PARTS: tuple[str, ...] = (
-    "background",
-    "skin",
-    "nose",
-    "eyeglasses",
-    "left_eye",
-    "right_eye",
-    "left_brow",
-    "right_brow",
-    "left_ear",
-    "right_ear",
-    "inner_mouth",
-    "upper_lip",
-    "lower_lip",
-    "hair",
-    "hat",
-    "earring",
-    "necklace",
-    "neck",
-    "cloth",
-)
+    "background", "skin", "nose", "eyeglasses", "left_eye", "right_eye", "left_brow", "right_brow",
+    "left_ear", "right_ear", "inner_mouth", "upper_lip", "lower_lip", "hair", "hat", "earring", "necklace",
+    "neck", "cloth",
+)  # fmt: skip
 
-_FEATURES = (
-    "nose",
-    "left_eye",
-    "right_eye",
-    "left_brow",
-    "right_brow",
-    "inner_mouth",
-    "upper_lip",
-    "lower_lip",
-)
+#: Nose, eyes, brows and mouth: they distinguish a face from a patch of skin.
+FEATURES: tuple[str, ...] = (
+    "nose", "left_eye", "right_eye", "left_brow", "right_brow", "inner_mouth", "upper_lip", "lower_lip"
+)  # fmt: skip
 
+#: Group name -> part names. `face` is every facial part, without hair, neck and clothes.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "face": ("skin", *_FEATURES, "eyeglasses", "left_ear", "right_ear"),
+    "face": ("skin", *FEATURES, "eyeglasses", "left_ear", "right_ear"),
     "skin": ("skin",),
     "nose": ("nose",),
     "eyes": ("left_eye", "right_eye"),
@@ -53,10 +32,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "hair": ("hair",),
     "accessories": ("eyeglasses", "hat", "earring", "necklace"),
 }
-"""Group name -> part names. `face` is every facial part, without hair, neck and clothes."""
-
-FEATURES: tuple[str, ...] = _FEATURES
-"""Nose, eyes, brows and mouth: what tells a face from a patch of skin."""
 
 
 def resolve_parts(parts: str | Sequence[str], available: Iterable[str] = PARTS) -> tuple[str, ...]:
@@ -95,30 +70,3 @@ def resolve_parts(parts: str | Sequence[str], available: Iterable[str] = PARTS) 
             hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join((*GROUPS, *known))}"
             raise ValueError(f"unknown face part {name!r}: {hint}")
     return tuple(part for part in known if part in chosen)
-
-
-def mirrored_name(part: str) -> str:
-    """The part that `part` becomes in a mirrored photo: `left_eye` -> `right_eye`, `nose` -> `nose`."""
-    for side, other in (("left_", "right_"), ("right_", "left_")):
-        if part.startswith(side):
-            return other + part[len(side) :]
-    return part
-
-
-def mirror_pairs(parts: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Index pairs that change places when a photo is mirrored.
-
-    >>> mirror_pairs(PARTS)
-    ((4, 5), (6, 7), (8, 9))
-    """
-    index = {part: i for i, part in enumerate(parts)}
-    pairs = ((i, index.get(mirrored_name(part), i)) for part, i in index.items())
-    return tuple((i, j) for i, j in pairs if i < j)
-
-
-def mirror_order(parts: Sequence[str]) -> tuple[int, ...]:
-    """Part order of a mirrored photo: `mirrored = flipped[:, mirror_order]`; its own inverse."""
-    order = list(range(len(parts)))
-    for i, j in mirror_pairs(parts):
-        order[i], order[j] = j, i
-    return tuple(order)

@@ -1,4 +1,4 @@
-"""Training of one generator: L1 plus a small patch adversary, so that its output is as sharp as a photo."""
+"""Training of one generator by L1 and a small patch discriminator, which makes its output as sharp as a photo."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def train_generator(
 
     Args:
         crops: endless batches of real crops (B, 3, h, w) in [0, 1], on the generator's device.
-        steps: optimiser steps; the adversary starts after a quarter of them.
-        adversarial_weight: weight of the hinge adversary beside L1; 0 trains without one, and smoothly.
+        steps: optimiser steps; the discriminator starts after a quarter of them.
+        adversarial_weight: of the hinge loss relative to L1; 0 trains without a discriminator: smooth output.
 
     Returns:
-        Mean L1 over the last tenth of the steps, and ``sharpness``: the energy of the horizontal and
-        vertical pixel differences of the output over the photo's (1 is as sharp as the photo).
+        ``l1``, the mean over the last tenth of the steps, and ``sharpness``, the energy of the pixel differences of
+        the output over that of the photo.
     """
     device = next(generator.parameters()).device
     discriminator = patch_discriminator().to(device)

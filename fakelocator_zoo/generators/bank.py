@@ -1,4 +1,4 @@
-"""A bank of varied generators: what it holds, how it is trained, where it is kept."""
+"""The bank: small generators of many kinds that make training fakes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from fakelocator_zoo.hub.files import WEIGHTS
 CROP_SIZE = 48
 BATCH_SIZE = 8
 
-#: The variety is the point: every upsampling kind, shallow and deep, with and without normalisation,
-#: noise and skips. The order puts the most different ones first, so that a prefix is a bank as well.
-#: Those called smooth are trained briefly and without the adversary: many generators are smoother than photos.
+#: Arguments of each :class:`Generator`: every upsampling kind, shallow and deep, with and without normalisation, noise
+#: and skips; the most different ones first. Smooth ones are trained briefly and without a discriminator, since many
+#: generators are smoother than photos.
 BANK: dict[str, dict[str, Any]] = {
     "transposed-l2": {"upsampling": "transposed", "levels": 2},
     "nearest-l1": {"upsampling": "nearest", "levels": 1},
@@ -58,7 +58,7 @@ BANK: dict[str, dict[str, Any]] = {
 
 
 def endless_batches(crops: PhotoCrops, batch_size: int, device: str | torch.device = "cpu") -> Iterator[Tensor]:
-    """Batches (B, 3, size, size) of real crops without end; every pass over ``crops`` draws new ones."""
+    """Batches (B, 3, size, size) of random crops without end."""
     while True:
         for batch in DataLoader(crops, batch_size=batch_size, drop_last=True):
             yield batch.to(device)
@@ -77,8 +77,8 @@ def train_bank(
 ) -> dict[str, Generator]:
     """Train the generators of :data:`BANK` that ``folder`` lacks, and return them all.
 
-    A generator's folder is written, whole, when it is finished, so a killed run goes on with the next one.
-    ``report(name, figures)`` is called after each.
+    Each generator is saved when it is finished, so a killed run continues. ``report(name, figures)`` is called after
+    each.
 
     Raises:
         ValueError: for a name that is not in the bank.

@@ -1,4 +1,4 @@
-"""The small auto-encoding generators whose decoders leave the texture that a FakeLocator learns to read."""
+"""Small auto-encoders whose decoders leave the texture that a FakeLocator learns to detect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GeneratorUpsampling = Literal["transposed", "transposed3", "transposed2", "neare
 Normalisation = Literal["none", "batch", "instance"]
 
 
-class Upsample(nn.Module):
+class GeneratorUpsample(nn.Module):
     """Doubles the resolution and changes the channels: (B, in, H, W) -> (B, out, 2H, 2W).
 
     ``transposed`` has kernel 4 (overlap even), ``transposed3`` kernel 3 (overlap uneven, the classic
@@ -63,7 +63,7 @@ def _norm(kind: Normalisation, channels: int) -> nn.Module:
 
 
 class Noise(nn.Module):
-    """Adds white noise with a learnt strength per channel, as style-based generators do."""
+    """Adds white noise of a learned strength per channel, as style-based generators do."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -83,8 +83,8 @@ class Generator(PretrainedMixin, nn.Module):
         kernel_size: odd kernel of the convolution after interpolation.
         norm: normalisation inside encoder and decoder.
         noise: inject noise after every upsampling.
-        skips: add encoder features of the same stride inside the decoder (never at full resolution, so that
-            every pixel passes at least one upsampling).
+        skips: add encoder features of the same stride inside the decoder, but not at full resolution: every pixel
+            passes an upsampling.
         blocks: residual blocks in the middle.
     """
 
@@ -133,7 +133,7 @@ class Generator(PretrainedMixin, nn.Module):
         )
         self.up = nn.ModuleList(
             nn.Sequential(
-                Upsample(upsampling, b, a, kernel_size),
+                GeneratorUpsample(upsampling, b, a, kernel_size),
                 Noise(a) if noise else nn.Identity(),
                 _norm(norm, a),
                 nn.LeakyReLU(0.2),
@@ -172,12 +172,12 @@ class Generator(PretrainedMixin, nn.Module):
 
 @contextmanager
 def noisy_decoder(generator: Generator, strength: float, random: torch.Generator | None = None) -> Iterator[None]:
-    """While inside, the kernels behind the encoder carry white noise: another decoder, without another training.
+    """Add white noise to the decoder's kernels while inside: another decoder without another training.
 
     Args:
         strength: standard deviation of the noise over the root mean square of each output channel's kernel;
             0 changes nothing.
-        random: source of chance on the generator's device; None is torch's own.
+        random: random generator on the device of ``generator``; None is torch's global one.
     """
     kernels: list[nn.Parameter] = []
     if strength > 0:

@@ -1,4 +1,4 @@
-"""The model card (README.md) of a saved model: what is known of it, and nothing else."""
+"""The model card (README.md) of a saved model."""
 
 from __future__ import annotations
 

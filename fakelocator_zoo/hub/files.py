@@ -1,6 +1,6 @@
 """The files of a model folder: config.json and model.safetensors, read strictly and written whole or not at all.
 
-Pickles are never read or written. torch is imported when tensors are.
+Pickles are never read or written. torch is imported when tensors are read or written.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def own_file(folder: Path, filename: str) -> Path:
 
 
 def read_config(folder: Path, longest_number: int = _LONGEST_NUMBER) -> dict[str, Any]:
-    """config.json of a model folder, whose integers have at most ``longest_number`` digits.
+    """config.json of a model folder.
 
     Raises:
-        ValueError: where it is missing, no JSON object, or holds numbers that no model has.
+        ValueError: where it is missing or no JSON object, or an integer has more than ``longest_number`` digits.
     """
     path = own_file(folder, CONFIG)
     if not path.is_file():
@@ -94,32 +94,26 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     return {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """The header of a safetensors file, name -> {dtype, shape, data_offsets}, without reading tensors.
+def count_parameters(path: Path) -> int:
+    """Values in a weights file, running statistics included; no tensor is read.
 
     Raises:
-        ValueError: where there is none.
+        ValueError: where it is no safetensors file.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with path.open("rb") as file:
-            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 10**8)))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        header = None
-    if not isinstance(header, dict):
-        raise ValueError(f"{path} is no safetensors file")
-    return header
-
-
-def count_parameters(path: Path) -> int:
-    """Numbers in a weights file, running statistics of normalisation included."""
-    return sum(prod(entry["shape"]) for key, entry in read_header(path).items() if key != "__metadata__")
+        with safe_open(path, framework="numpy") as file:
+            return sum(prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118 (no mapping)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no whole safetensors file ({error}); get it again") from None
 
 
 def write_folder(folder: Path, tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> None:
     """Write model.safetensors and text files so that ``folder`` never holds half a file.
 
-    Everything is written beside ``folder`` first; then a new folder is moved into place at once, and in one that
-    is already there each file is replaced. Its other files stay.
+    Everything is written to a temporary folder first. A new ``folder`` is then moved into place at once; in an existing
+    one each file is replaced, and its other files stay.
 
     Raises:
         OSError: where the folder cannot be written; nothing is left behind.
@@ -130,18 +124,16 @@ def write_folder(folder: Path, tensors: Mapping[str, Tensor], texts: Mapping[str
         raise NotADirectoryError(f"{folder} is a file, not a folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    umask = os.umask(0)
-    os.umask(umask)
     try:
         save_file(dict(tensors), draft / WEIGHTS, metadata={"format": "pt"})
-        (draft / WEIGHTS).chmod(0o666 & ~umask)  # safetensors makes it private
+        _share(draft / WEIGHTS, 0o666)
         for filename, text in texts.items():
             (draft / filename).write_text(text, encoding="utf-8")
         if folder.exists():
             for path in sorted(draft.iterdir()):
                 path.replace(folder / path.name)
         else:
-            draft.chmod(0o777 & ~umask)  # mkdtemp makes it private
+            _share(draft, 0o777)
             draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -157,9 +149,14 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(draft).chmod(0o666 & ~umask)  # mkstemp makes it private
+        _share(Path(draft), 0o666)
         Path(draft).replace(path)
     finally:
         Path(draft).unlink(missing_ok=True)
+
+
+def _share(path: Path, mode: int) -> None:
+    """Give a file or folder the mode that it would have if it had not been made private."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)

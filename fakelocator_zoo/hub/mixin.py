@@ -1,4 +1,4 @@
-"""A model as files: what FakeLocator, FaceParser and Generator share to be loaded, saved and published."""
+"""A model as files: how FakeLocator, FaceParser and Generator are loaded, saved and published."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fakelocator_zoo.hub.card import write_card
-from fakelocator_zoo.hub.files import (
-    CARD,
-    CONFIG,
-    RECIPE,
-    read_config,
-    read_tensors,
-    write_folder,
-)
+from fakelocator_zoo.hub.files import CARD, CONFIG, RECIPE, read_config, read_tensors, write_folder
 from fakelocator_zoo.hub.sources import find_model, hub_errors
 from fakelocator_zoo.hub.tensors import check_tensors, compact, fitting_tensors, layers_limited, unwrapped_state
 
@@ -28,24 +21,24 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-# What config.json says besides the arguments of the constructor.
+# Keys of config.json that are no arguments of the constructor.
 _ABOUT = ("model_type", "fakelocator_zoo_version")
 
 
 class PretrainedMixin:
     """Gives a ``torch.nn.Module`` ``from_pretrained``, ``save_pretrained`` and ``push_to_hub``.
 
-    A model class inherits it before any other base, sets ``model_type``, and has in ``config`` the keyword arguments
-    that rebuild it, as JSON has them: its constructor sets ``_config``, or the class overrides the property.
+    A model class inherits it before any other base and sets ``model_type``. Its ``config`` holds the keyword arguments
+    that rebuild the model: the constructor sets ``_config``, or the class overrides the property.
     """
 
-    #: What config.json calls the class.
+    #: Name of the class in config.json.
     model_type: ClassVar[str]
     #: Arguments of the constructor that neither config.json nor ``from_pretrained`` may set.
     fixed_arguments: ClassVar[Mapping[str, Any]] = {}
-    #: Arguments that are models themselves, whose weights lie in the same file under the argument's name.
+    #: Arguments that are models; the keys of their weights start with the argument's name.
     submodels: ClassVar[tuple[str, ...]] = ()
-    #: Argument -> those that say nothing while it is None; they are left out of the configuration then.
+    #: Argument -> arguments without effect while it is None, which are then left out.
     dependent_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     _config: dict[str, Any]
@@ -57,11 +50,11 @@ class PretrainedMixin:
 
     @classmethod
     def load_arguments(cls, folder: Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The constructor's arguments that config.json of ``folder`` stands for, with ``overrides``.
+        """The constructor's arguments in config.json of ``folder``, with ``overrides``.
 
         Raises:
-            ValueError: for a file that describes another kind of model or has unknown keys.
-            TypeError: for an override that the constructor does not have.
+            ValueError: for another type of model, or unknown keys.
+            TypeError: for an unknown override.
         """
         overrides = overrides or {}
         path = folder / CONFIG
@@ -111,13 +104,13 @@ class PretrainedMixin:
                 a Hub id ``org/name`` or ``org/name@revision``.
             revision, token, cache_dir, local_files_only: as in huggingface_hub; for Hub ids only.
             map_location: the device that the model goes to.
-            strict: False loads the tensors that fit and warns of the others, for a model with changed arguments.
-            overrides: arguments of the constructor that replace what config.json says, for example
-                ``attention=("hair", "mouth")``. A submodel given here brings its own weights.
+            strict: False loads the tensors that fit and warns of the others.
+            overrides: arguments of the constructor that replace those of config.json, for example
+                ``attention=("hair", "mouth")``. A submodel given here keeps its own weights.
 
         Raises:
-            ValueError: for an unknown name, or files that are no whole model of this class in safetensors.
-            OSError: for a missing folder (FileNotFoundError), or what the Hub cannot give (offline, gated, absent).
+            ValueError: for an unknown name, or files that are no complete model of this class.
+            OSError: for a missing folder (FileNotFoundError), or a repository that is absent, gated or out of reach.
             TypeError: for an unknown option.
         """
         folder = find_model(
@@ -170,16 +163,16 @@ class PretrainedMixin:
     ) -> Path:
         """Write config.json, model.safetensors and the model card README.md; returns the folder.
 
-        What ``from_pretrained`` then gives has bit-equal outputs, unless ``dtype`` is given. A compiled or
+        ``from_pretrained`` restores a model with bit-equal outputs, unless ``dtype`` is given. A compiled or
         data-parallel model is saved without its wrapper.
 
         Args:
             folder: made where needed; its other files stay.
-            name: what the card calls the model and loads it by; None takes the folder's name.
+            name: of the model in the card; None takes the folder's name.
             dtype: of kernels and matrices on disk, for example ``torch.float16``; None keeps them.
             license: an identifier as the Hub uses them (``apache-2.0``, ``cc-by-nc-4.0``).
             description, trained_on: one sentence each for the card.
-            metrics: ``{evaluation set: {metric: value}}`` for the card; without it the card has no table of results.
+            metrics: ``{evaluation set: {metric: value}}`` for the card's table of results.
             recipe: the text of the training recipe, written as recipe.yaml.
             card: the whole text of README.md, in place of the generated one.
 
@@ -225,16 +218,16 @@ class PretrainedMixin:
         recipe: str | None = None,
         card: str | None = None,
     ) -> str:
-        """Save and upload to the Hub; the repository is made if missing. Returns the commit's URL.
+        """Save the model and upload it to the Hub; returns the commit's URL.
 
         Args:
             private, token: as in huggingface_hub.
-            branch: made if missing; None is the main one.
-            commit_message: None says which class is uploaded.
+            branch: created if missing; None is the main one.
+            commit_message: None names the class.
             dtype, license, description, trained_on, metrics, recipe, card: as in :meth:`save_pretrained`.
 
         Raises:
-            OSError: what the Hub refuses, in one sentence.
+            OSError: where the Hub refuses the upload.
         """
         from huggingface_hub import HfApi
 

@@ -1,4 +1,4 @@
-"""Where a model's name leads: a folder, a bundled model, or a repository of the Hub."""
+"""Models by name: a folder, a bundled model, or a repository of the Hub."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HUB_ID = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?"
 
 
 def bundled_root() -> Path:
-    """The folder of bundled models: inside the wheel, or ``hub_configs/`` beside the package in a checkout."""
+    """The folder of bundled models: inside the wheel, or ``hub_configs/`` of a checkout."""
     package = Path(__file__).parents[1]
     packed = package / "_hub_configs"
     return packed if packed.is_dir() else package.parent / "hub_configs"
@@ -32,7 +32,7 @@ def bundled_names(model_type: str | None = None) -> list[str]:
 
 
 def find_bundled(name: str) -> Path | None:
-    """The folder of a bundled model, or None; a bare architecture stands for its tag ``open``, or its first."""
+    """The folder of a bundled model, or None; an architecture without tag means its tag ``open``, or its first."""
     names = bundled_names()
     if name not in names:
         tagged = [each for each in names if each.split(".")[0] == name]
@@ -61,7 +61,7 @@ def find_model(
     cache_dir: str | Path | None = None,
     local_files_only: bool = False,
 ) -> Path:
-    """The folder on this disk that ``name`` stands for, downloaded if it is a Hub id.
+    """The local folder of a model, downloaded if ``name`` is a Hub id.
 
     Arguments and errors are those of :meth:`PretrainedMixin.from_pretrained`.
     """
@@ -96,7 +96,7 @@ def download(repo: str, filename: str, options: dict[str, Any]) -> Path:
     """One file of a Hub repository, in its cache; ``options`` are those of ``hf_hub_download``.
 
     Raises:
-        OSError: of one sentence: absent (FileNotFoundError), gated (PermissionError), offline (ConnectionError).
+        OSError: as :func:`hub_errors`.
     """
     from huggingface_hub import hf_hub_download
 
@@ -111,10 +111,12 @@ def hub_errors(where: str, failed: str) -> Iterator[None]:
 
     Args:
         where: the repository, with its revision.
-        failed: what did not happen; the sentence starts with it.
+        failed: what did not happen; the start of the sentence.
 
     Raises:
-        FileNotFoundError, PermissionError, ConnectionError: absent, not allowed, anything else.
+        FileNotFoundError: for an absent repository, revision or file.
+        PermissionError: where it is gated, or the token may not do that.
+        ConnectionError: for anything else, such as being offline.
     """
     import httpx
     from huggingface_hub import errors

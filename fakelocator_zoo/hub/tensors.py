@@ -1,4 +1,4 @@
-"""The tensors of a file beside those of the model it belongs to: do they fit, and are they ready to be written?"""
+"""Checks and conversions of the tensors of a model and of its weights file."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def check_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor],
 
 
 def fitting_tensors(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], folder: Path) -> dict[str, Tensor]:
-    """The tensors whose key and shape are those of the model; a warning says what else there is."""
+    """The tensors whose key and shape are those of the model; a warning names the others."""
     differing = _differences(tensors, expected)
     if differing:
         warnings.warn(f"{folder / WEIGHTS} was loaded in part: {differing}", stacklevel=3)
@@ -121,10 +121,9 @@ def _kind(tensor: Tensor) -> str:
 
 
 def compact(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """Copies on the CPU, ready to be written; floating matrices and kernels in ``dtype``, if one is given.
+    """Contiguous copies on the CPU; floating matrices and kernels in ``dtype``, if one is given.
 
-    Vectors (biases, normalisation) stay as they are: they weigh nothing, and a running variance may overflow
-    in half precision.
+    Vectors keep their dtype: they are small, and a running variance may overflow in half precision.
     """
     files = {}
     for key, value in tensors.items():

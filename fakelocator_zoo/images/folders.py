@@ -28,7 +28,7 @@ class FoundImages(NamedTuple):
     left_out: Counter[str]  #: how many of each kind: HEIC photo (without the extra), video, other file, ...
 
     def left_out_sentence(self) -> str:
-        """Such as ``left out: 2 videos, 1 other file``; empty where nothing is."""
+        """For example ``left out: 2 videos, 1 other file``; empty where nothing was."""
         parts = [
             f"{count} {kind if count == 1 else _plural(kind)}{_REMEDIES.get(kind, '')}"
             for kind, count in self.left_out.items()
@@ -70,15 +70,15 @@ def list_images(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def walk_files(folder: str | Path) -> list[Path]:
-    """Every file below a folder, sorted; hidden ones (.DS_Store, ._0.png) are left out. None where it is missing.
+    """Every file below a folder, sorted, but hidden ones; empty where the folder is missing.
 
-    Links are followed: a folder is entered once, and a link to a file that is listed itself is left out.
+    Links are followed. A folder is entered once, and a link to a listed file is left out.
     """
     return _walk(Path(folder))[0]
 
 
 def files_by_name(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> tuple[dict[str, Path], list[Path]]:
-    """Files by their path below ``folder``, without suffix; and those of other suffixes or of a name twice."""
+    """Files by their path below ``folder`` without suffix; and files of other suffixes or of a name that exists."""
     found: dict[str, Path] = {}
     rest: list[Path] = []
     for path in walk_files(folder):
@@ -130,7 +130,7 @@ def _walk(top: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _kind(path: Path) -> str | None:
-    """What a file that is not read counts as; None for an image."""
+    """The kind of a file that is not read; None for an image."""
     suffix = path.suffix.lower()
     if suffix in HEIC_SUFFIXES and not heic_readable():
         return _HEIC

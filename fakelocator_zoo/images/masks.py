@@ -1,4 +1,4 @@
-"""Read a mask, in which 1 is fake, and the labels of a palette image."""
+"""Read masks, in which 1 is fake, and label images."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ def read_mask(source: ImageSource) -> np.ndarray:
         - floating point in [0, 1]: as it is
 
     Raises:
-        ImageError: as :func:`~fakelocator_zoo.images.read_image`; for colours, which say nothing of how fake a pixel
-            is; and where nothing in the mask is fake.
+        ImageError: as :func:`~fakelocator_zoo.images.read_image`, for an image of colours, and where nothing is fake.
     """
     with open_image(source) as (name, image):
         mask = _levels(upright(image), name)
@@ -85,7 +84,7 @@ def _levels(image: Image.Image, name: str) -> np.ndarray:
 
 
 def _unit(values: np.ndarray, highest: int) -> np.ndarray:
-    """Levels in [0, 1]; those of 0 and 1 alone count as black and white."""
+    """Levels in [0, 1]; where the only levels are 0 and 1, they are black and white."""
     scale = 1 if values.max() <= 1 else highest
     return values.astype(np.float32) / scale
 

@@ -22,16 +22,8 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 # What Pillow's decoders raise on damaged files.
 _DAMAGED = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    IndexError,
-    KeyError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    OverflowError,
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, RuntimeError, ArithmeticError),
+    *(struct.error, zlib.error),
 )
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -54,8 +46,8 @@ def read_image(source: ImageSource) -> np.ndarray:
         source: a path, an http(s) address, the bytes of an image file, or a binary file open for reading.
 
     Raises:
-        ImageError: where the source is missing, empty, no image, damaged, over :data:`MAX_PIXELS`, or of a range of
-            values that is not known; and for HEIC without the extra.
+        ImageError: where the source is missing, empty, no image, damaged, larger than :data:`MAX_PIXELS`, of unknown
+            value range, or HEIC without the extra.
     """
     with open_image(source) as (name, image):
         return to_rgb(image, name)
@@ -67,7 +59,7 @@ def to_rgb(image: Image.Image | np.ndarray, name: str = "the image") -> np.ndarr
     Args:
         image: an open PIL image of any mode, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): grey, RGB or
             RGBA, uint8, uint16 or bool. An array (H, W, 3) uint8 is returned as it is.
-        name: what messages call the image.
+        name: of the image in messages.
 
     Raises:
         ImageError: for another shape, or values of unknown range (32-bit integers, floating point).
@@ -92,7 +84,7 @@ def to_rgb(image: Image.Image | np.ndarray, name: str = "the image") -> np.ndarr
 
 @contextlib.contextmanager
 def open_image(source: ImageSource) -> Iterator[tuple[str, Image.Image]]:
-    """Its name in messages, and the PIL image, not yet decoded; what Pillow raises inside becomes an ImageError.
+    """Its name in messages, and the PIL image, not yet decoded; errors of Pillow inside become an ImageError.
 
     Raises:
         ImageError: as :func:`read_image`.
@@ -154,11 +146,7 @@ def heic_readable() -> bool:
 
 
 def check_same_size(first: np.ndarray, first_name: object, other: np.ndarray, other_name: object) -> None:
-    """Two images or masks (H, W, ...) of one pair must have one height and width.
-
-    Raises:
-        ImageError: where they have not; it gives both names and sizes.
-    """
+    """Raise ImageError, with both names and sizes, unless two images or masks (H, W, ...) have one size."""
     if first.shape[:2] != other.shape[:2]:
         raise ImageError(
             f"{first_name} is {first.shape[1]} x {first.shape[0]} pixels and {other_name} is "

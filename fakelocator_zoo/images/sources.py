@@ -1,4 +1,4 @@
-"""Where the bytes of an image come from: a file, bytes in memory, an open binary file, or an http(s) address."""
+"""Sources of image bytes: a file, bytes in memory, an open binary file, or an http(s) address."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class ImageError(ValueError):
 
 @contextlib.contextmanager
 def open_source(source: ImageSource) -> Iterator[tuple[str, BinaryIO]]:
-    """The name that messages give to the source, and its bytes as a seekable binary file.
+    """The name of the source in messages, and its bytes as a seekable binary file.
 
     Raises:
         ImageError: where there is nothing to read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         name, content = "the image in memory", bytes(source)
-    elif isinstance(source, str) and re.match(r"https?://", source, re.IGNORECASE):
+    elif isinstance(source, str) and is_address(source):
         name, content = source, _download(source)
     elif isinstance(source, str | os.PathLike):
         with _open_file(os.fspath(source)) as file:
@@ -51,6 +51,11 @@ def open_source(source: ImageSource) -> Iterator[tuple[str, BinaryIO]]:
     if not content:
         raise ImageError(f"{name} is empty; give the bytes of an image file")
     yield name, io.BytesIO(content)
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is an http(s) address."""
+    return re.match(r"https?://", text, re.IGNORECASE) is not None
 
 
 def _open_file(name: str) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""Write pictures and maps as PNG: whole or not at all, and never over a file that somebody else wrote."""
+"""Write PNG files: whole or not at all, and never over a file that this module did not write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from fakelocator_zoo.images.sources import ImageError
 
-# Stands in the text chunk `Software` of every PNG that is written here.
+# The text chunk `Software` of every PNG that is written here.
 _SOFTWARE = "fakelocator-zoo"
 _HEADER = 33  # bytes: the signature and the chunk IHDR of a PNG
 
@@ -25,8 +25,8 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
     Raises:
         ValueError: where ``image`` is not (H, W, 3) uint8.
-        ImageError: where the name does not end in .png, the file cannot be written, or a file of that name is there
-            that :func:`is_result` does not know.
+        ImageError: where the name does not end in .png, the file cannot be written, or a file of that name is no
+            result of this module.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"a picture is (H, W, 3) uint8, got {image.shape} {image.dtype}")
@@ -57,7 +57,7 @@ def write_labels(path: str | Path, labels: np.ndarray, colours: np.ndarray) -> N
 
 
 def is_result(path: str | Path) -> bool:
-    """Whether the file is a PNG that this module wrote, so no photo of the user's."""
+    """Whether the file is a PNG that this module wrote."""
     try:
         with Path(path).open("rb") as file:
             head = file.read(256)

@@ -1,4 +1,4 @@
-"""The demo: a real portrait, one part of its face repainted by a generator, and what a model finds."""
+"""The demo: a generator changes one part of a real portrait, and a model locates the change."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from fakelocator_zoo.inference.localizer import Localization, Localizer
 from fakelocator_zoo.inference.render import heat, render, side_by_side
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
-#: Ellipses of each part in units of the detector's window, hairline to chin: centre x, y, radius x, y. They need no
-#: face parser, and where a forgery starts and ends is free to choose.
-PARTS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
+#: Ellipses of each part in units of the detector's window, hairline to chin: centre x, y, radius x, y.
+PART_ELLIPSES: dict[str, tuple[tuple[float, float, float, float], ...]] = {
     "eyes": ((0.27, 0.36, 0.21, 0.1), (0.74, 0.36, 0.21, 0.1)),
     "nose": ((0.5, 0.52, 0.18, 0.17),),
     "mouth": ((0.5, 0.74, 0.3, 0.13),),
@@ -26,7 +25,7 @@ PARTS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
     "face": ((0.5, 0.53, 0.48, 0.45),),
 }
 _SOFT = 0.35  # share of an ellipse's radius over which it fades out
-_GAIN = (1.08, 0.94, 0.92)  # the repainted part is a little redder
+_GAIN = (1.08, 0.94, 0.92)  # the fake part is slightly redder
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +33,10 @@ class DemoResult:
     """Everything the demo shows."""
 
     photo: np.ndarray  #: (H, W, 3) uint8, untouched
-    manipulated: np.ndarray  #: (H, W, 3) uint8, one part repainted
+    manipulated: np.ndarray  #: (H, W, 3) uint8, with one fake part
     true_map: np.ndarray  #: (H, W) float32, |photo - manipulated|
-    untouched: Localization  #: what the model says of ``photo``
-    located: Localization  #: what the model says of ``manipulated``
+    untouched: Localization  #: the result for ``photo``
+    located: Localization  #: the result for ``manipulated``
     face: Box  #: the face's box in ``photo``
     scores: dict[str, tuple[float, float]]  #: COSS and pixel AUC of the located map and of the trivial ones
     face_scores: dict[str, tuple[float, float]]  #: the same inside the face's box alone
@@ -69,34 +68,34 @@ def part_mask(shape: tuple[int, ...], part: str, window: Box) -> np.ndarray:
 
     Args:
         shape: of the photo.
-        part: one of :data:`PARTS`.
+        part: one of :data:`PART_ELLIPSES`.
         window: the face, hairline to chin.
 
     Raises:
         ValueError: for an unknown part.
     """
-    if part not in PARTS:
-        raise ValueError(f"unknown part {part!r}; take one of {', '.join(PARTS)}")
+    if part not in PART_ELLIPSES:
+        raise ValueError(f"unknown part {part!r}; take one of {', '.join(PART_ELLIPSES)}")
     left, top, right, bottom = window
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     x, y = (x + 0.5 - left) / (right - left), (y + 0.5 - top) / (bottom - top)
     mask = np.zeros(shape[:2], np.float32)
-    for centre_x, centre_y, radius_x, radius_y in PARTS[part]:
+    for centre_x, centre_y, radius_x, radius_y in PART_ELLIPSES[part]:
         radius = np.hypot((x - centre_x) / radius_x, (y - centre_y) / radius_y)
         mask = np.maximum(mask, np.clip((1 - radius) / _SOFT, 0, 1))
     return mask
 
 
 def repaint(image: np.ndarray, part: str, generator: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """Let a generator paint one part of the largest upright face anew, slightly recoloured, and blend it in softly.
+    """Replace one part of the largest upright face by a generator's output, slightly recoloured and softly blended.
 
     Args:
         image: photo (H, W, 3) uint8 with a face.
-        part: one of :data:`PARTS`.
+        part: one of :data:`PART_ELLIPSES`.
         generator: maps images (1, 3, h, w) in [0, 1] to images of that size.
 
     Returns:
-        The manipulated photo (H, W, 3) uint8 and the soft mask (H, W) float32 of where it was painted.
+        The manipulated photo (H, W, 3) uint8 and the blending mask (H, W) float32.
 
     Raises:
         ValueError: where no face is found, or the part is unknown.
@@ -108,7 +107,7 @@ def repaint(image: np.ndarray, part: str, generator: nn.Module) -> tuple[np.ndar
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         raise ValueError(f"the part {part!r} of the face lies outside the photo; choose another one")
-    # Some surroundings, so that no border of the generator shows inside the mask.
+    # With a margin, so that border effects of the generator stay outside the mask.
     place = np.s_[max(0, rows[0] - 16) : rows[-1] + 17, max(0, columns[0] - 16) : columns[-1] + 17]
     content = image[place].astype(np.float32) / 255 * np.array(_GAIN, np.float32)
     batch = torch.from_numpy(np.clip(content, 0, 1)).permute(2, 0, 1)[None]
@@ -123,12 +122,11 @@ def repaint(image: np.ndarray, part: str, generator: nn.Module) -> tuple[np.ndar
 def score(
     located: np.ndarray, manipulated: np.ndarray, true_map: np.ndarray, mask: np.ndarray, box: Box | None = None
 ) -> dict[str, tuple[float, float]]:
-    """(COSS, pixel AUC) of a located map (H, W) and of maps that need no model, against |real - fake| and
-    ``mask`` >= 0.5.
+    """(COSS, pixel AUC) of a located map (H, W) and of baseline maps, against |real - fake| and ``mask`` >= 0.5.
 
     Args:
-        box: compare inside it alone, and centre the Gaussian there. In the whole photo a located map earns
-            credit for finding the face, since outside of it every located map is 0 and right.
+        box: compare inside it only. In the whole photo finding the face alone raises the scores, since located maps
+            are 0 outside it.
     """
     height, width = true_map.shape
     left, top, right, bottom = box or (0, 0, width, height)
@@ -152,7 +150,7 @@ def score(
 
 
 def run_demo(localizer: Localizer, generator: nn.Module, part: str = "face") -> DemoResult:
-    """Repaint a part of the demo photo, locate it, and score the map against the truth.
+    """Change a part of the demo photo, locate it, and score the map.
 
     Raises:
         ValueError: for an unknown part.
@@ -174,7 +172,7 @@ def demo_sheet(result: DemoResult) -> np.ndarray:
 
 
 def demo_pictures(result: DemoResult) -> dict[str, np.ndarray]:
-    """The pictures of :func:`demo_sheet` by caption, in this order, (h, w, 3) uint8 each: the face and its margin."""
+    """The pictures of :func:`demo_sheet` by caption, (h, w, 3) uint8 each: the face and a margin."""
     before, after = result.untouched.fake_probability, result.located.fake_probability
     pictures = {
         f"photo (fake {before:.0%})": result.photo,

@@ -1,4 +1,4 @@
-"""Features of many images by a model, and the identity of the model that made them."""
+"""Features of images by a model, and the identity of that model."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fakelocator_zoo.inference.prepare import Source, as_image
 if TYPE_CHECKING:
     from fakelocator_zoo.models.fakelocator import FakeLocator
 
-_WAITING = 4  # batches of images of other sizes that wait for a full one
+_WAITING = 4  # most batches of images in memory
 
 
 class Features(NamedTuple):
-    """Features of those of N images that could be read."""
+    """Features of the M of N images that could be read."""
 
     values: np.ndarray  #: (M, C) float32
     rows: np.ndarray  #: (M,) int64, ascending: which image each is
@@ -32,13 +32,13 @@ def extract_features(
 ) -> Features:
     """``model.encode`` of images, for :class:`~fakelocator_zoo.SingleSampleClustering`.
 
-    Images are never resized, since that would destroy the texture that tells fakes apart. Larger ones are cropped
-    around their centre; those of one size share a batch.
+    Images are not resized, since that destroys the texture of fakes. Larger ones are cropped around their centre;
+    images of one size share a batch.
 
     Args:
         model: put into eval mode; it stays on its device.
-        sources: whatever a :class:`~fakelocator_zoo.Localizer` takes. One that cannot be read is named in ``failures``.
-        crop: longer sides are cut to so many pixels around the centre; None keeps them (memory grows with the image).
+        sources: as for a :class:`~fakelocator_zoo.Localizer`.
+        crop: longest side in pixels; None does not crop.
         batch_size: images of one size that go through at once.
 
     Raises:
@@ -73,7 +73,7 @@ def extract_features(
 
 
 def model_identity(model: torch.nn.Module) -> dict[str, str]:
-    """What makes a model's features its own: the SHA-256 of its weights (wherever they lie) and its config as JSON."""
+    """The SHA-256 of a model's weights, on any device, and its config as JSON: equal models have equal features."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         values = tensor.detach().cpu().contiguous()

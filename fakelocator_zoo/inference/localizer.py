@@ -1,4 +1,4 @@
-"""The Localizer: photos in; a map of the whole photo, a probability and a verdict for each face out."""
+"""The Localizer: a fakeness map of a photo, and a probability and a verdict for each face."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class Face:
 
 @dataclass(frozen=True, eq=False)
 class Localization:
-    """What a :class:`Localizer` says of one photo of H x W pixels. Maps are 0 outside faces."""
+    """The result for one photo of H x W pixels. Maps are 0 outside faces."""
 
-    image: np.ndarray  #: the photo as it was read, (H, W, 3) uint8 RGB, upright
+    image: np.ndarray  #: the photo, (H, W, 3) uint8 RGB, upright
     fakeness_map: np.ndarray  #: (H, W) float32 in [0, 1], the expected |real - fake|: ``p_fake * magnitude``
-    p_fake: np.ndarray  #: (H, W) float32 in [0, 1], how likely each pixel was painted by a generator
-    magnitude: np.ndarray  #: (H, W) float32 in [0, 1], how much it was changed if it was
+    p_fake: np.ndarray  #: (H, W) float32 in [0, 1], the probability that a pixel is fake
+    magnitude: np.ndarray  #: (H, W) float32 in [0, 1], the expected |real - fake| of a fake pixel
     attention: np.ndarray | None  #: (H, W) float32 in [0, 1] where the model attends to face parts, or None
     fake_probability: float  #: in [0, 1], the highest of the faces that were judged, or that of the whole image
     verdict: Verdict  #: the worst of the faces that were judged
     reason: str | None  #: why it was not judged, or that no face was found
     faces: tuple[Face, ...]  #: largest first; empty where the whole image was scored
-    whole_image: bool  #: True where no face was found or looked for, so that all of the photo was scored
-    #: Whether the model's face parser found a face in everything that was scored; None without a parser. Where it did
-    #: not, attention is 1.
+    whole_image: bool  #: whether the whole photo was scored, since no face was found or searched
+    #: Whether the face parser found a face in every region that was scored; None without a parser. Where it found none,
+    #: attention is 1.
     face_found: bool | None = None
     name: str = "image"  #: path or address of the photo
 
@@ -81,7 +81,7 @@ class _Scored(NamedTuple):
 
 
 class Localizer:
-    """Finds faces, scores each at its native resolution, turned upright, and pastes the maps back into the photo.
+    """Finds faces, scores each upright at its native resolution, and pastes the maps back into the photo.
 
     Args:
         model: a :class:`~fakelocator_zoo.FakeLocator` of any floating dtype, what its ``from_pretrained`` takes, or an
@@ -96,7 +96,7 @@ class Localizer:
         tta: test-time augmentation: average with the mirrored image; takes twice the time.
         runtime: of a model that is loaded here, as in :func:`~fakelocator_zoo.inference.runtimes.load_model`.
 
-    A call keeps no state: one Localizer may serve several threads.
+    Several threads may share a Localizer.
 
     Raises:
         ValueError: for a batch size below 1, or an unknown runtime.
@@ -153,7 +153,7 @@ class Localizer:
         return results
 
     def stream(self, sources: Iterable[Source]) -> Iterator[Localization | ImageError]:
-        """Each photo's result in order, a few photos in memory at a time; one that cannot be read yields its error."""
+        """The result of each photo in order, or its error; few photos are in memory at a time."""
         remaining = iter(sources)
         while batch := list(islice(remaining, 2 * self.batch_size)):
             read = [_try_prepare(source, self.find_faces) for source in batch]
@@ -161,7 +161,7 @@ class Localizer:
             yield from (each if isinstance(each, ImageError) else next(located) for each in read)
 
     def locate_prepared(self, photos: Sequence[Prepared]) -> list[Localization]:
-        """Of photos that :func:`~fakelocator_zoo.inference.prepare.prepare` read; faces of one size share a batch."""
+        """Results of photos of :func:`~fakelocator_zoo.inference.prepare.prepare`; faces of one size share a batch."""
         regions = [region for index, photo in enumerate(photos) for region in _regions(index, photo)]
         groups: dict[tuple[int, ...], list[int]] = {}
         crops = [np.rot90(_crop(photos[each.photo].image, each.box), each.turns) for each in regions]
@@ -202,7 +202,7 @@ class Localizer:
         ]
 
     def _paste(self, photo: Prepared, scored: Sequence[tuple[_Region, _Scored]]) -> Localization:
-        """Where faces overlap, the one with the higher fakeness counts."""
+        """Where faces overlap, the higher fakeness map is kept."""
         maps = scored[0][1].maps
         if photo.faces:
             maps = {name: np.zeros(photo.image.shape[:2], np.float32) for name in maps}

@@ -1,4 +1,4 @@
-"""Whole photos through a face parser: each face cropped, parsed and pasted back."""
+"""Face parts of a whole photo: each face is cropped, parsed and pasted back."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LONGEST = 512  # pixels to which probabilities are enlarged before the best par
 
 @dataclass(frozen=True, eq=False)
 class ParsedPhoto:
-    """Which part each pixel of a photo of H x W pixels is."""
+    """The face parts of a photo of H x W pixels."""
 
     image: np.ndarray  #: (H, W, 3) uint8
     labels: np.ndarray  #: (H, W) uint8, index into ``parts``; background outside faces
     parts: tuple[str, ...]  #: the parser's part names
     faces: tuple[face_finder.Box, ...]  #: boxes that were parsed, largest first; empty where the whole image was
-    face_found: bool  #: False where neither a face was found nor the parser sees one in the whole image
+    face_found: bool  #: False where neither detector nor parser found a face
 
     @property
     def shares(self) -> dict[str, float]:
@@ -33,7 +33,7 @@ class ParsedPhoto:
 
 
 def parse_photo(face_parser: nn.Module, image: np.ndarray) -> ParsedPhoto:
-    """Parse each face of a photo (H, W, 3) uint8 by itself; the whole image where no face is found.
+    """Parse each face of a photo (H, W, 3) uint8, or the whole photo where no face is found.
 
     Args:
         face_parser: a :class:`FaceParser`, or what ``as_face_parser`` returns, whose parts include "background".
@@ -53,7 +53,7 @@ def parse_photo(face_parser: nn.Module, image: np.ndarray) -> ParsedPhoto:
         if not face_found:
             continue
         found = np.rot90(upright, -face.turns)
-        # A smaller face stands in front; its background is no part of it.
+        # A smaller face covers a larger one; its background does not.
         place = labels[top:bottom, left:right]
         np.copyto(place, found, where=found != background)
         parsed.append(face.box)

@@ -1,4 +1,4 @@
-"""Part maps as pictures: a colour for each part, a legend, and the photo beside it."""
+"""Pictures of face parts: a colour for each part, and a legend."""
 
 from __future__ import annotations
 
@@ -9,47 +9,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fakelocator_zoo.face_parsing.parts import PARTS
 from fakelocator_zoo.inference.render import side_by_side
 
 if TYPE_CHECKING:
     from fakelocator_zoo.inference.parse import ParsedPhoto
 
 # Neighbours on a face differ most; the left one of a pair is the darker one.
-_COLOURS: dict[str, tuple[int, int, int]] = dict(
-    zip(
-        PARTS,
-        [
-            (0, 0, 0),
-            (240, 190, 150),
-            (230, 110, 60),
-            (120, 220, 220),
-            (20, 90, 200),
-            (80, 160, 255),
-            (120, 40, 140),
-            (190, 100, 210),
-            (160, 130, 20),
-            (220, 190, 60),
-            (90, 0, 30),
-            (220, 30, 70),
-            (255, 110, 130),
-            (130, 80, 40),
-            (60, 150, 60),
-            (255, 255, 120),
-            (200, 255, 200),
-            (200, 150, 170),
-            (110, 120, 140),
-        ],
-        strict=True,
-    )
-)
+_COLOURS = {
+    "background": (0, 0, 0), "skin": (240, 190, 150), "nose": (230, 110, 60), "eyeglasses": (120, 220, 220),
+    "left_eye": (20, 90, 200), "right_eye": (80, 160, 255), "left_brow": (120, 40, 140), "right_brow": (190, 100, 210),
+    "left_ear": (160, 130, 20), "right_ear": (220, 190, 60), "inner_mouth": (90, 0, 30), "upper_lip": (220, 30, 70),
+    "lower_lip": (255, 110, 130), "hair": (130, 80, 40), "hat": (60, 150, 60), "earring": (255, 255, 120),
+    "necklace": (200, 255, 200), "neck": (200, 150, 170), "cloth": (110, 120, 140),
+}  # fmt: skip
 _OPACITY = 0.6
 _HEIGHT = 512  # of the sheet's pictures
-_GOLDEN = 0.618034  # hues a golden section apart stay distinct however many there are
+_GOLDEN = 0.618034  # the golden ratio: hues so far apart stay distinct in any number
 
 
 def part_colours(parts: Sequence[str]) -> np.ndarray:
-    """A colour for each part, (P, 3) uint8; the 19 known parts have the same one in every parser."""
+    """A colour for each part, (P, 3) uint8; that of a known part is the same for every parser."""
     other = [tuple(round(255 * c) for c in colorsys.hsv_to_rgb(i * _GOLDEN % 1, 0.6, 0.9)) for i in range(len(parts))]
     return np.array([_COLOURS.get(part, other[i]) for i, part in enumerate(parts)], np.uint8)
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 _ATTENTION_SIDE = 1024  # a face parser reduces the image anyway; reduced here, a large photo needs no memory as floats
 
 
-class Prediction(NamedTuple):
-    """What a model says of images (B, 3, H, W); float32 tensors on the CPU. Of a single image without the B."""
+class TiledOutput(NamedTuple):
+    """What a model says of images (B, 3, H, W); float32 tensors on the CPU."""
 
     fakeness_map: Tensor  #: (B, H, W) in [0, 1], ``p_fake * magnitude``
     fake_probability: Tensor  #: (B,) in [0, 1]
@@ -24,18 +24,8 @@ class Prediction(NamedTuple):
     face_found: Tensor | None  #: (B,) bool, whether the face parser found a face; None without one
 
 
-def predict_tiled(
-    model: nn.Module, image: Tensor, tile: int = 768, overlap: int = 64, *, tta: bool = False
-) -> Prediction:
-    """:func:`predict` of one image (3, H, W): maps (H, W), numbers without dimension."""
-    if image.ndim != 3 or image.shape[0] != 3 or image.numel() == 0:
-        raise ValueError(f"image must be (3, H, W), got {tuple(image.shape)}")
-    found = predict(model, image[None], tile, overlap, tta=tta)
-    return Prediction._make(None if each is None else each[0] for each in found)
-
-
 @torch.inference_mode()
-def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64, *, tta: bool = False) -> Prediction:
+def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64, *, tta: bool = False) -> TiledOutput:
     """Run a model over images of one size; what fits into one tile goes through whole.
 
     Dense maps of tiles are cut in the middle of their overlap, where both have surroundings, and the decision is made
@@ -62,7 +52,7 @@ def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64
             f"this model cannot run as {reference.dtype} on {reference.device}; use model.float() ({error})"
         ) from error
     p_fake = p_fake_logits.sigmoid_()
-    return Prediction(p_fake * magnitude, logits.softmax(dim=1)[:, 1], p_fake, magnitude, attention, face_found)
+    return TiledOutput(p_fake * magnitude, logits.softmax(dim=1)[:, 1], p_fake, magnitude, attention, face_found)
 
 
 def _views(

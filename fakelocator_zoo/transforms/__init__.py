@@ -1,1 +1,1 @@
-"""Changes of images: regions, fakeness maps, augmentation, degradations."""
+"""Fakeness maps, masks of regions, augmentation and degradations."""

@@ -1,7 +1,6 @@
-"""Changes to the images of a training batch.
+"""Augmentation of training batches.
 
-Partial data augmentation changes the REAL images alone (paper section 3); shared degradation, the robust recipe's,
-changes real and fake alike.
+Partial data augmentation changes the REAL images only (paper, section 3); shared degradation changes real and fake.
 """
 
 from __future__ import annotations
@@ -14,41 +13,36 @@ from torch import Tensor, nn
 from fakelocator_zoo.transforms.regions import random_masks
 
 
-def real_augmentation(strength: float = 1.0, *, detail: bool = True) -> nn.Module:
-    """The default change of real photos: what happens to photos, and none of it is a generator's work.
+def real_augmentation(strength: float = 1.0) -> nn.Module:
+    """The default augmentation of real photos: colour, gamma, blur, sharpness, noise and JPEG.
 
-    Every image draws its own parameters. Images (B, 3, H, W) in [0, 1] stay of that size and range.
+    Images (B, 3, H, W) in [0, 1] keep size and range; each draws its own parameters.
 
     Args:
-        strength: 1 is the default, 0 changes nothing; scales how often and how far images change.
-        detail: whether images are made sharper and noisier as well. Some generators paint more detail than a photo
-            has, and a stem to which that is no evidence misses them.
+        strength: in [0, 1]; scales how often and how far images change.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"augmentation strength must lie in [0, 1], got {strength}")
-    finer = [
-        K.RandomSharpness((0.0, 1.5 * strength), p=0.2 * strength),
-        K.RandomGaussianNoise(std=0.015 * strength, p=0.25 * strength),
-    ]
     return K.AugmentationSequential(
         K.ColorJitter(0.3 * strength, 0.3 * strength, 0.3 * strength, 0.05 * strength, p=0.5 * strength),
         K.RandomGamma((1 - 0.3 * strength, 1 + 0.3 * strength), p=0.2 * strength),
         K.RandomGaussianBlur((7, 7), (0.3, 0.3 + 1.2 * strength), p=0.35 * strength),
         K.RandomMedianBlur((3, 3), p=0.15 * strength),
-        *(finer if detail else []),
+        K.RandomSharpness((0.0, 1.5 * strength), p=0.2 * strength),
+        K.RandomGaussianNoise(std=0.015 * strength, p=0.25 * strength),
         K.RandomJPEG((60.0, 98.0), p=0.3 * strength),
         data_keys=["input"],
     )
 
 
 class PartialAugmentation(nn.Module):
-    """Augments the real images of a batch on the batch's device, and gives the fakes back as they were.
+    """Augments the real images of a batch; fakes stay as they are.
 
     Args:
         augmentation: anything that maps images to images; None is :func:`real_augmentation`.
-        regional: chance that an image is changed in a random region alone, so that a changed region, its
-            seam included, is not what "fake" means.
-        spliced: chance that a random region shows another real image of the batch, for the same reason.
+        regional: probability that an image is changed in a random region only. A changed region and its seam are then
+            no evidence of a fake.
+        spliced: probability that a random region shows another real image of the batch, for the same reason.
 
     In eval mode nothing is changed (kornia's own modules ignore the mode).
     """
@@ -64,7 +58,7 @@ class PartialAugmentation(nn.Module):
         """Images (B, 3, H, W) in [0, 1], label (B,) with 0 real and 1 fake -> images, reals augmented.
 
         Args:
-            share: chance of each real image to be changed at all.
+            share: probability that a real image is changed at all.
 
         Raises:
             ValueError: where labels do not match the images.
@@ -94,11 +88,11 @@ class PartialAugmentation(nn.Module):
 
 
 class SharedDegradation(nn.Module):
-    """Degrades finished images, real and fake alike, as they are on their way to a user.
+    """Degrades real and fake images alike by JPEG, blur and noise, and reduces some batches.
 
     Args:
-        share: of the images that are compressed, blurred or made noisy, each with parameters of its own; two fifths
-            of it is the chance that the whole batch is reduced, to 0.5 to 0.95 times its sides.
+        share: of the images that are degraded, each with its own parameters. With probability 0.4 times ``share`` the
+            whole batch is reduced to 0.5 to 0.95 times its sides.
 
     In eval mode nothing is changed.
     """
@@ -117,10 +111,10 @@ class SharedDegradation(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor, maps: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Images (B, 3, H, W) in [0, 1] and what is true of their pixels, (B, M, H, W), both h x w afterwards.
+        """Images (B, 3, H, W) in [0, 1] and maps of their pixels (B, M, H, W) -> both at h x w.
 
         Args:
-            strength: the share is multiplied by it.
+            strength: factor of the share.
         """
         share = strength * self.share
         if not self.training or share == 0:

@@ -46,8 +46,7 @@ def noise(image: np.ndarray, sigma: float, seed: int | None = None) -> np.ndarra
     """The image (H, W, 3) uint8 with Gaussian noise of ``sigma`` levels out of 255.
 
     Args:
-        seed: of the noise; None takes it from the image's content, so that every image has noise of its own
-            and the same image always the same.
+        seed: of the noise; None derives it from the pixels, so that an image always gets the same noise.
     """
     if sigma < 0:
         raise ValueError(f"the noise's sigma must not be negative, got {sigma}")
@@ -74,7 +73,7 @@ DEGRADATIONS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
 
 
 def degradation(name: str, strength: float) -> Degradation:
-    """The function of an image alone that applies one of :data:`DEGRADATIONS` at this strength.
+    """A function that applies one of :data:`DEGRADATIONS` to an image at this strength.
 
     >>> degradation("downscale", 0.5)(np.zeros((8, 6, 3), np.uint8)).shape
     (4, 3, 3)
@@ -87,7 +86,7 @@ def degradation(name: str, strength: float) -> Degradation:
         hint = f"did you mean {close[0]!r}?" if close else f"take one of {', '.join(DEGRADATIONS)}"
         raise ValueError(f"unknown degradation {name!r}; {hint}")
     degrade = DEGRADATIONS[name]
-    degrade(np.zeros((1, 1, 3), np.uint8), strength)  # a strength out of range fails here, not at the first photo
+    degrade(np.zeros((1, 1, 3), np.uint8), strength)  # raises for a strength out of range
     return partial(_degrade, degrade, strength)
 
 

@@ -1,4 +1,4 @@
-"""The training target: how much each pixel was changed, graded and never thresholded (paper, section 3)."""
+"""The training target: how much each pixel was changed, never thresholded (paper, section 3)."""
 
 from __future__ import annotations
 

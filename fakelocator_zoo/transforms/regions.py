@@ -1,4 +1,4 @@
-"""Regions to be painted: soft masks of many shapes, anywhere in the image."""
+"""Random soft masks of image regions."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import math
 
 import torch
 import torch.nn.functional as F
+from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 SHAPES = ("blob", "ellipse", "box", "half", "whole")
-#: Shares of the image between which an off-centre mask covers pixels, and the most of it that lies in the centre.
+#: Range of the share of the image that an off-centre mask covers, and the largest share of it inside the centre.
 OFF_CENTRE_AREA, OFF_CENTRE_INSIDE = (0.03, 0.35), 0.4
 #: The centre of an image: the ellipse around its middle that holds half of it, as a share of its half sides.
 CENTRE_RADIUS = math.sqrt(2 / math.pi)
-# Off-centre masks are drawn at this side, whatever the image's, so many at once; one in eight or so is taken.
+# Off-centre masks are drawn at this side, so many at once, and enlarged; about one in eight is accepted.
 _GRID, _DRAWN = 64, 16
 
 
@@ -63,11 +64,10 @@ def random_masks(
 
 
 def off_centre_mask(height: int, width: int, seed: int) -> Tensor:
-    """A soft mask (H, W) in [0, 1] away from the image's centre: a blob, a corner, a side, a piece of background.
+    """A soft mask (H, W) in [0, 1] away from the image's centre, so that a centred map scores below a constant one.
 
-    It covers 3 % to 35 % of the image (mask > 0.5), and at most two fifths of it lie in the ellipse around the
-    middle that holds half of the image, so that who guesses the centre does worse than who guesses nothing.
-    The same seed gives the same mask, at any size.
+    It covers 3 % to 35 % of the image (mask > 0.5). At most two fifths of it are inside the central ellipse that covers
+    half of the image. A seed gives the same mask at any size.
     """
     grid = _off_centre_grid(seed)
     return F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)[0, 0]
@@ -91,13 +91,8 @@ def _off_centre_grid(seed: int) -> Tensor:
 
 
 def soften(masks: Tensor, sigma: float) -> Tensor:
-    """Gaussian edges of ``sigma`` pixels (0: as they are); (B, 1, H, W) -> the same, still in [0, 1]."""
+    """Gaussian edges of ``sigma`` pixels (0 changes nothing); (B, 1, H, W) in [0, 1] -> the same."""
     if sigma <= 0:
         return masks
-    radius = min(int(3 * sigma + 0.5), min(masks.shape[-2:]) - 1)
-    offsets = torch.arange(-radius, radius + 1, device=masks.device, dtype=masks.dtype)
-    kernel = torch.exp(-offsets.square() / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    padded = F.pad(masks, (radius, radius, radius, radius), mode="replicate")
-    rows = F.conv2d(padded, kernel.view(1, 1, -1, 1))
-    return F.conv2d(rows, kernel.view(1, 1, 1, -1)).clamp(0, 1)
+    side = 2 * min(int(3 * sigma + 0.5), min(masks.shape[-2:]) - 1) + 1
+    return gaussian_blur2d(masks, side, (sigma, sigma), border_type="replicate").clamp(0, 1)

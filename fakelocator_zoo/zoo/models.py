@@ -1,4 +1,4 @@
-"""The published FakeLocators by name: listed, created, loaded. This module imports no torch."""
+"""The published FakeLocators by name. This module imports no torch."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ def list_models(filter: str | Sequence[str] = "", *, pretrained: bool = False, t
     """Names ``architecture.tag`` of the FakeLocators in the zoo, sorted.
 
     Args:
-        filter: shell wildcards as in timm, one or several, of which one must match the whole name or the
-            architecture alone; empty takes all.
-        pretrained: only those whose weights file is there.
+        filter: shell wildcards as in timm, one or several; one must match the name or the architecture. Empty: all.
+        pretrained: only those with a weights file.
         tag: only those with this tag (``open``, ``research``).
     """
     filters = [filter] if isinstance(filter, str) else list(filter)
@@ -47,8 +46,8 @@ def create_model(name: str, pretrained: bool = False, **kwargs: Any) -> FakeLoca
     Args:
         name: ``architecture``, ``architecture.tag``, or ``fakelocator_`` and any smp or timm encoder.
         pretrained: load the published weights, as :func:`from_pretrained` does (in eval mode).
-        kwargs: arguments of :class:`FakeLocator` that replace the model's configuration. Unless
-            ``encoder_weights`` is given the encoder starts at random; nothing is downloaded.
+        kwargs: arguments of :class:`FakeLocator` that replace the model's configuration. The encoder is initialised
+            at random unless ``encoder_weights`` is given.
 
     Raises:
         ValueError: for an unknown name (the nearest is suggested), or ``pretrained`` without published weights.
@@ -95,10 +94,10 @@ def from_pretrained(
 
 
 def model_table() -> list[dict[str, Any]]:
-    """What ``fakelocator models`` prints: one row a model, all read from its files.
+    """A row for each model, read from its files.
 
-    Keys: name, architecture, tag, parameters, megabytes (None where the weights are not there), license,
-    trained_on, description (empty where the card does not say).
+    Keys: name, architecture, tag, parameters and megabytes (None without weights), license, trained_on, description
+    (empty where the card has none).
     """
     rows = []
     for name in list_models():

@@ -1,4 +1,4 @@
-"""The models of the zoo under the names by which smp and timm create models."""
+"""Registration of the models with smp and timm."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
 @cache
 def register() -> None:
-    """Import smp and timm, and register the models with both; a second call changes nothing."""
+    """Make the models known to smp and timm, which are imported where they are not yet.
+
+    Afterwards ``smp.create_model("fakelocator", ...)`` and ``timm.create_model("fakelocator_...")`` work, whichever
+    library is imported first. A second call changes nothing.
+    """
     import segmentation_models_pytorch  # noqa: F401 (imports timm)
 
     register_with_imported()
 
 
 def register_with_imported() -> None:
-    """Register the models with smp and timm, each only where it is imported already."""
+    """Register the models with smp and timm, as far as they are imported."""
     smp, timm = (sys.modules.get(name) for name in ("segmentation_models_pytorch", "timm"))
     # The attributes are absent while the libraries themselves are being imported.
     if smp is not None and hasattr(smp, "MODEL_ARCHITECTURES_MAPPING"):

@@ -1,6 +1,6 @@
 """FakeLocators as timm models: ``timm.create_model("fakelocator_...")``.
 
-The name of this file matters: timm lists models under the last part of their module's name.
+timm lists models under the last part of their module's name, ``timm_detector``.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ class FakeLocatorDetector(nn.Module):
     """A FakeLocator's encoder with a classifier of timm's kind, or its own real/fake decision.
 
     Convention:
-        Images are (B, 3, H, W) in [0, 1], any H and W: ``pretrained_cfg`` has mean 0 and standard deviation 1, so
-        timm's data pipeline gives just that. Features are the encoder's deepest, (B, num_features, h, w). With two
-        classes, as it is created, the model gives the FakeLocator's logits (real, fake), which its maps decide as
-        well. With another number, or after :meth:`reset_classifier`, a new linear layer reads the features' mean,
-        and only encoder and face parser are kept.
+        Images are (B, 3, H, W) in [0, 1], any H and W: ``pretrained_cfg`` has mean 0 and standard deviation 1. Features
+        are the encoder's deepest, (B, num_features, h, w). With two classes the logits are those of the FakeLocator
+        (real, fake). With another number, or after :meth:`reset_classifier`, a new linear layer reads the mean of the
+        features, and the rest of the FakeLocator but its face parser is dropped.
 
     Args:
-        locator: the model to wrap; it is changed where the classifier is replaced.
+        locator: the model to wrap; a new classifier changes it.
         num_classes: 2 keeps the decision; 0 gives pooled features, others a new classifier.
         drop_rate: dropout before a new classifier.
     """
@@ -45,23 +44,18 @@ class FakeLocatorDetector(nn.Module):
         self.num_features = self.head_hidden_size = channels[-1]
         self.num_classes = 2
         self.drop = nn.Dropout(drop_rate)
-        #: None stands for the FakeLocator's decision.
+        #: None: the FakeLocator's decision.
         self.head: nn.Module | None = None
         self.pretrained_cfg: dict[str, Any] = {}
         if num_classes != 2:
             self.reset_classifier(num_classes)
-
-    @property
-    def default_cfg(self) -> dict[str, Any]:
-        """timm's older name of ``pretrained_cfg``."""
-        return self.pretrained_cfg
 
     def get_classifier(self) -> nn.Module:
         """The last linear layer (an identity where ``num_classes`` is 0)."""
         return self.locator.classification_head.linear if self.head is None else self.head
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Read the features' mean by a new linear layer, or as it is for 0 classes; pooling is always the mean."""
+        """Replace the decision by a new linear layer on the mean of the features, or by that mean for 0 classes."""
         if global_pool not in (None, "avg"):
             raise ValueError(f"a FakeLocator pools with 'avg' only, got {global_pool!r}")
         self.num_classes = num_classes
@@ -81,7 +75,7 @@ class FakeLocatorDetector(nn.Module):
         """(B, num_features, h, w) -> logits (B, num_classes), or their mean (B, num_features) with ``pre_logits``.
 
         Raises:
-            ValueError: for the logits of the FakeLocator's own decision, which is not made from features alone.
+            ValueError: for the FakeLocator's own decision, which needs more than these features.
         """
         pooled = self.drop(features.mean(dim=(2, 3)))
         if pre_logits:

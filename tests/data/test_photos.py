@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from fakelocator_zoo.data.pairs import crop_alike, match_pairs
+from fakelocator_zoo.data.pairs import crop_alike
 from fakelocator_zoo.data.photos import PhotoCrops, random_crop
 from fakelocator_zoo.images import ImageError, list_images
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
@@ -81,9 +81,10 @@ def test_pairs_and_photos_are_read_as_they_are_shown(tmp_path, name, store, exac
         (tmp_path / side).mkdir()
     store(tmp_path / "real" / name, pixels)
     Image.fromarray(fake).save(tmp_path / "fake" / "a.png")
-    pairs, _ = match_pairs(tmp_path / "real", tmp_path / "fake")
-    assert fakeness_map(pairs[0].real, pairs[0].fake).mean() == pytest.approx(0.2 / 4, abs=1e-6 if exact else 0.01)
-    [photo] = PhotoCrops([pairs[0].real], 64, 1).photos
+    assert fakeness_map(tmp_path / "real" / name, tmp_path / "fake" / "a.png").mean() == pytest.approx(
+        0.2 / 4, abs=1e-6 if exact else 0.01
+    )
+    [photo] = PhotoCrops([tmp_path / "real" / name], 64, 1).photos
     assert np.abs(photo.astype(int) - pixels).max() <= (0 if exact else 12)
 
 
@@ -107,26 +108,6 @@ def test_crops_of_any_size(photo, size):
         assert crop.shape == (size, size, 3) and crop.dtype == np.uint8 and attention is None
 
 
-def test_pairs_match_by_name_and_the_rest_is_told(pair_folder, photo):
-    Image.fromarray(photo).save(pair_folder / "real" / "alone.png")
-    pairs, unmatched = match_pairs(pair_folder / "real", pair_folder / "fake")
-    assert [pair.real.stem for pair in pairs] == ["a", "b"] == [pair.fake.stem for pair in pairs]
-    assert [path.name for path in unmatched] == ["alone.png"]
-
-
-def test_nothing_in_common_is_an_error(pair_folder, tmp_path):
-    (tmp_path / "other").mkdir()
-    Image.new("RGB", (4, 4)).save(tmp_path / "other" / "z.png")
-    with pytest.raises(ValueError, match="matched by name"):
-        match_pairs(pair_folder / "real", tmp_path / "other")
-
-
-def test_two_images_of_one_name_are_an_error(pair_folder, photo):
-    Image.fromarray(photo).save(pair_folder / "real" / "a.bmp")
-    with pytest.raises(ValueError, match="have one name"):
-        match_pairs(pair_folder / "real", pair_folder / "fake")
-
-
 @pytest.mark.parametrize("size", [24, 128])
 def test_crops_of_a_pair_come_from_one_place(photo, size):
     changed = 255 - photo
@@ -134,10 +115,3 @@ def test_crops_of_a_pair_come_from_one_place(photo, size):
         real, fake = crop_alike([photo, changed], size, np.random.default_rng(seed))
         assert real.shape == (size, size, 3)
         assert (real == 255 - fake).all()
-
-
-def test_a_pair_of_two_sizes_is_named(pair_folder):
-    Image.new("RGB", (10, 10)).save(pair_folder / "fake" / "a.bmp")
-    pairs, _ = match_pairs(pair_folder / "real", pair_folder / "fake")
-    with pytest.raises(ValueError, match=r"a\.png is 90 x 70 .*a\.bmp is 10 x 10"):
-        fakeness_map(*pairs[0])

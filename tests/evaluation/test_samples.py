@@ -9,7 +9,7 @@ from PIL import Image
 from fakelocator_zoo.evaluation import samples
 from fakelocator_zoo.evaluation.evaluate import evaluate_all
 from fakelocator_zoo.evaluation.predictors import constant, high_pass
-from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_edits, read_paired, read_photos, read_whole
+from fakelocator_zoo.evaluation.samples import ONE_GENERATOR, read_paired, read_photos, read_whole
 from fakelocator_zoo.images import ImageError, read_image
 from fakelocator_zoo.transforms.degradations import degradation
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
@@ -40,7 +40,7 @@ def test_fakes_directly_in_their_folder_are_one_generator(pairs: Path) -> None:
 def test_images_beside_generators_are_refused(pairs: Path) -> None:
     save(pairs / "fake" / "stray.png", noise(*SIZE))
     with pytest.raises(ValueError, match="both images and folders"):
-        read_paired(pairs)
+        read_whole(pairs)
 
 
 @pytest.mark.parametrize("place", ["mask", "elsewhere"])
@@ -58,7 +58,7 @@ def test_a_mask_blends_the_fake_into_its_photo(pairs: Path, place: str) -> None:
     assert np.array_equal(sample.fake[:, 16:], real[:, 16:])
     assert np.array_equal(sample.true_map, fakeness_map(sample.real, sample.fake))
     assert sample.mask is not None and sample.mask[0, ::8].tolist() == pytest.approx([1, 0.4, 0, 0])
-    assert np.array_equal(sample.painted(0.05), soft > 127)
+    assert np.array_equal(sample.fake_pixels(0.05), soft > 127)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_a_photo_of_several_fakes_is_decoded_once(pairs: Path, monkeypatch: pyte
 
 def test_without_a_mask_the_threshold_says_what_is_painted(pairs: Path) -> None:
     sample = read_paired(pairs).generators["left"][0]
-    assert np.array_equal(sample.painted(0.2), sample.true_map >= 0.2)
+    assert np.array_equal(sample.fake_pixels(0.2), sample.true_map >= 0.2)
 
 
 def test_images_without_a_partner_are_listed_and_left_out(pairs: Path) -> None:
@@ -173,7 +173,8 @@ def test_images_without_a_partner_are_listed_and_left_out(pairs: Path) -> None:
     extra = save(pairs / "fake" / "top" / "z.png", noise(*SIZE))
     data = read_paired(pairs)
     assert data.photos.names == ("a", "c", "d", "e", "f")
-    assert set(data.unmatched) == {extra, pairs / "fake" / "left" / "b.png", pairs / "fake" / "top" / "b.png"}
+    expected = {extra, pairs / "fake" / "left" / "b.png", pairs / "fake" / "top" / "b.png"}
+    assert {each.path for each in data.unmatched} == expected
 
 
 def test_pairs_without_a_mask_are_listed_and_left_out(pairs: Path) -> None:
@@ -182,7 +183,17 @@ def test_pairs_without_a_mask_are_listed_and_left_out(pairs: Path) -> None:
     data = read_paired(pairs)
     assert data.photos.names == NAMES[1:]
     expected = {pairs / "real" / "a.png", pairs / "fake" / "left" / "a.png", pairs / "fake" / "top" / "a.png"}
-    assert set(data.unmatched) == expected
+    assert {each.path for each in data.unmatched} == expected
+
+
+def test_pairs_and_masks_are_matched_by_name(pairs: Path, tmp_path: Path) -> None:
+    save(tmp_path / "masks" / "z.png", np.full(SIZE, 255, np.uint8))
+    with pytest.raises(ValueError, match="no fake of .* has a mask of its name"):
+        read_paired(pairs, masks=tmp_path / "masks")
+    for name in NAMES:
+        (pairs / "real" / f"{name}.png").rename(pairs / "real" / f"{name}{name}.png")
+    with pytest.raises(ValueError, match="no fake of .* has the name of an image in real/"):
+        read_paired(pairs)
 
 
 def test_a_limit_spreads_over_the_names_alike_for_every_generator(pairs: Path) -> None:
@@ -216,7 +227,7 @@ def test_every_pixel_of_a_whole_fake_is_fake(whole: Path) -> None:
     sample = data.generators["gan"][0]
     assert sample.name == "gan/0" and sample.real is None and not data.paired
     assert sample.true_map.shape == SIZE and sample.true_map.min() == 1
-    assert sample.painted(0.05).all()
+    assert sample.fake_pixels(0.05).all()
 
 
 @pytest.mark.parametrize(("missing", "photos", "generators"), [("fake", 5, 0), ("real", 0, 2)])
@@ -243,26 +254,3 @@ def test_real_and_fake_are_degraded_alike_and_the_truth_is_not(pairs: Path) -> N
     assert sample.real is not None
     assert sample.fake.shape == sample.real.shape == data.photos[0].shape == (12, 16, 3)
     assert sample.size == SIZE and np.array_equal(sample.true_map, sharp.true_map)
-
-
-def test_an_edit_stands_as_a_generator_and_its_photo_as_the_truth(tmp_path: Path) -> None:
-    photos = {name: save(tmp_path / f"real/{name}.png", noise(*SIZE, seed=i)) for i, name in enumerate("ab")}
-    for edit, names in {"Bald": "ab", "Black_Hair": "b"}.items():
-        for name in names:
-            save(tmp_path / f"fake/{name}_{edit}.png", noise(*SIZE, seed=9))
-    data = read_edits(tmp_path, degrade=degradation("jpeg", 50))
-    assert data.paired and data.photos.names == ("a", "b")
-    assert {name: len(samples) for name, samples in data.generators.items()} == {"Bald": 2, "Black_Hair": 1}
-    sample = data.generators["Black_Hair"][0]
-    real = np.asarray(Image.open(photos["b"]))
-    assert sample.name == "b" and sample.mask is None
-    assert np.array_equal(sample.true_map, fakeness_map(real, noise(*SIZE, seed=9)))
-    assert not np.array_equal(sample.fake, noise(*SIZE, seed=9)), "it is degraded, and the truth is not"
-    assert len(read_edits(tmp_path, limit=1).photos) == 2  # the first of Bald is a, that of Black_Hair b
-
-
-def test_an_edit_without_its_photo_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "real/a.png", noise(*SIZE, seed=0))
-    save(tmp_path / "fake/c_Bald.png", noise(*SIZE, seed=1))
-    with pytest.raises(FileNotFoundError, match="an edit of c, whose photo is not in"):
-        read_edits(tmp_path)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from fakelocator_zoo.face_parsing.parts import GROUPS, PARTS, mirror_order, mirror_pairs, resolve_parts
+from fakelocator_zoo.face_parsing.parts import GROUPS, PARTS, resolve_parts
 
 
 def test_there_are_the_nineteen_labels_of_celebamask() -> None:
@@ -48,16 +45,3 @@ def test_other_bad_names() -> None:
         resolve_parts(())
     with pytest.raises(ValueError, match="has no part 'hair'"):
         resolve_parts("hair", available=("background", "skin"))
-
-
-def test_mirror_order_is_its_own_inverse_and_swaps_sides() -> None:
-    assert mirror_pairs(PARTS) == ((4, 5), (6, 7), (8, 9))
-    order = mirror_order(PARTS)
-    assert [order[i] for i in order] == list(range(19))
-    assert mirror_order(("left_eye", "nose")) == (0, 1)  # no partner: stays
-
-
-def test_importing_the_package_does_not_import_torch() -> None:
-    use = "import sys, fakelocator_zoo.face_parsing as f; f.PARTS; f.resolve_parts('hair')"
-    code = f"{use}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -52,8 +52,8 @@ def test_a_research_parser_is_bundled() -> None:
 @pytest.mark.data
 @pytest.mark.skipif("FAKELOCATOR_DATA" not in os.environ, reason="needs FAKELOCATOR_DATA, the folder of data sets")
 def test_measured_iou_of_the_card() -> None:
-    from fakelocator_zoo.data.face_parts import read_celebamask
-    from fakelocator_zoo.evaluation.face_parser import evaluate_face_parser
+    from benchmarks.face_parser.evaluate import evaluate_face_parser
+    from benchmarks.face_parser.faces import read_celebamask
 
     data = Path(os.environ["FAKELOCATOR_DATA"]) / "faces/research/celebamask"
     faces = read_celebamask(data / "images", data / "masks", side=256, last=20)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from fakelocator_zoo.inference.demo import PARTS, DemoResult, demo_photo, demo_sheet, repaint, run_demo, score
+from fakelocator_zoo.inference.demo import PART_ELLIPSES, DemoResult, demo_photo, demo_sheet, repaint, run_demo, score
 from fakelocator_zoo.inference.localizer import Localizer
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 from tests.inference.stubs import StubModel, noise
@@ -26,7 +26,7 @@ def result() -> DemoResult:
     return run_demo(Localizer(StubModel(), device="cpu"), Darken(), "eyes")
 
 
-@pytest.mark.parametrize("part", list(PARTS))
+@pytest.mark.parametrize("part", list(PART_ELLIPSES))
 def test_repaint_changes_the_part_alone(part: str) -> None:
     photo = demo_photo()
     manipulated, mask = repaint(photo, part, Darken())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fakelocator_zoo.inference.tiles import Prediction, predict, predict_tiled
+from fakelocator_zoo import FakeLocator
+from fakelocator_zoo.inference.tiles import TiledOutput, predict
 from tests.inference.stubs import StubModel, as_batch, noise
 
 
@@ -13,11 +14,11 @@ def image(height: int, width: int) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def untiled(model: StubModel, images: torch.Tensor) -> Prediction:
+def untiled(model: StubModel, images: torch.Tensor) -> TiledOutput:
     out = model(images)
     attention = None if out.attention is None else out.attention[:, 0]
     maps = (out.p_fake[:, 0], out.magnitude[:, 0], attention)
-    return Prediction(out.fakeness_map[:, 0], out.fake_probability, *maps, out.face_found)
+    return TiledOutput(out.fakeness_map[:, 0], out.fake_probability, *maps, out.face_found)
 
 
 @pytest.mark.parametrize("size", [(300, 500), (257, 129), (8, 1000), (1000, 8), (128, 129), (1, 1)])
@@ -29,7 +30,7 @@ def test_maps_and_decision_do_not_depend_on_the_tiles(size: tuple[int, int], att
         model.sizes.clear()
         tiled = predict(model, images, tile, overlap)
         assert max(max(shape[2:]) for shape in model.sizes) <= tile
-        for name in Prediction._fields:
+        for name in TiledOutput._fields:
             torch.testing.assert_close(getattr(tiled, name), getattr(expected, name), atol=1e-5, rtol=1e-4)
 
 
@@ -37,6 +38,13 @@ def test_attention_is_found_once_in_the_whole_image() -> None:
     model = StubModel(attention=True).eval()
     predict(model, image(300, 500), tile=128, overlap=32)
     assert [each.shape for each in model.attended] == [(1, 3, 300, 500)]
+
+
+def test_tiles_of_a_fakelocator(tiny_model: FakeLocator) -> None:
+    """In eval mode, as it is used: some of its dense outputs are those of training alone."""
+    found = predict(tiny_model.eval(), image(200, 300), tile=128, overlap=32)
+    assert found.fakeness_map.shape == (1, 200, 300)
+    assert 0 <= found.fakeness_map.min() <= found.fakeness_map.max() <= 1
 
 
 def test_the_parser_sees_a_large_image_reduced() -> None:
@@ -50,9 +58,9 @@ def test_a_batch_equals_its_images() -> None:
     model, images = StubModel().eval(), torch.cat([as_batch(noise(40, 60, seed)) for seed in range(3)])
     batch = predict(model, images)
     for index in range(3):
-        alone = predict_tiled(model, images[index])
-        torch.testing.assert_close(batch.fakeness_map[index], alone.fakeness_map)
-        torch.testing.assert_close(batch.fake_probability[index], alone.fake_probability)
+        alone = predict(model, images[index : index + 1])
+        torch.testing.assert_close(batch.fakeness_map[index], alone.fakeness_map[0])
+        torch.testing.assert_close(batch.fake_probability[index], alone.fake_probability[0])
 
 
 def test_uint8_is_read_as_255ths() -> None:
@@ -97,8 +105,6 @@ def test_bad_tile_sizes(tile: int, overlap: int) -> None:
 def test_bad_shapes() -> None:
     with pytest.raises(ValueError, match=r"\(B, 3, H, W\)"):
         predict(StubModel(), torch.rand(1, 1, 10, 10))
-    with pytest.raises(ValueError, match=r"\(3, H, W\)"):
-        predict_tiled(StubModel(), torch.rand(1, 3, 10, 10))
 
 
 def test_twelve_megapixels_are_read_in_pieces() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -49,13 +50,18 @@ assert timm.list_models("fakelocator*") == sorted({name.split(".")[0] for name i
 @pytest.mark.parametrize(
     "order",
     [
-        "import timm, segmentation_models_pytorch as smp; import fakelocator_zoo",
-        "import fakelocator_zoo; fakelocator_zoo.list_models(); import timm, segmentation_models_pytorch as smp",
+        "import fakelocator_zoo; fakelocator_zoo.register(); import timm, segmentation_models_pytorch as smp",
         "import timm; from fakelocator_zoo import FakeLocator; import segmentation_models_pytorch as smp",
     ],
 )
 def test_in_every_order(order):
     run(order + CHECK)
+
+
+def test_libraries_that_were_imported_before_know_the_models_at_once(monkeypatch):
+    monkeypatch.delitem(smp.MODEL_ARCHITECTURES_MAPPING, "fakelocator", raising=False)
+    importlib.reload(fz)
+    assert "fakelocator" in smp.MODEL_ARCHITECTURES_MAPPING
 
 
 def test_every_public_name_exists():

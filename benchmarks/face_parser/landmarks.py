@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fakelocator_zoo.data.face_parts import LabelledFaces, stack_faces
+from benchmarks.face_parser.faces import LabelledFaces, stack_faces
 from fakelocator_zoo.images import list_images, read_image
 
 LANDMARK_PARTS: tuple[str, ...] = (

@@ -1,4 +1,4 @@
-"""Intersection over union of a face parser: `python -m fakelocator_zoo.evaluation.face_parser --help`."""
+"""Intersection over union of a face parser: `python -m benchmarks.face_parser.evaluate --help`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask
+from benchmarks.face_parser.faces import LabelledFaces, read_celebamask
 from fakelocator_zoo.face_parsing.parser import FaceParser, PartMapping
 from fakelocator_zoo.face_parsing.parts import GROUPS, PARTS
 
@@ -79,7 +79,7 @@ def _class_index(parts: tuple[str, ...], classes: dict[str, tuple[str, ...]], ot
 
 def main(arguments: list[str] | None = None) -> None:
     """The command: prints one JSON object."""
-    cli = argparse.ArgumentParser(prog="python -m fakelocator_zoo.evaluation.face_parser", description=__doc__)
+    cli = argparse.ArgumentParser(prog="python -m benchmarks.face_parser.evaluate", description=__doc__)
     cli.add_argument("--weights", default="face_parser.research", help="bundled name or folder")
     cli.add_argument("--images", type=Path, required=True, help="folder of photos")
     cli.add_argument("--masks", type=Path, required=True, help="folder of palette PNGs named like the photos")

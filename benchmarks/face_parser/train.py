@@ -1,4 +1,4 @@
-"""Training a face parser: `python -m fakelocator_zoo.training.face_parser --images DIR --masks DIR --out DIR`."""
+"""Training a face parser: `python -m benchmarks.face_parser.train --images DIR --masks DIR --out DIR`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask, read_scenery
-from fakelocator_zoo.data.landmarks import LANDMARK_PARTS, read_landmarks
+from benchmarks.face_parser.augmentation import FaceAugmentation
+from benchmarks.face_parser.faces import LabelledFaces, read_celebamask, read_scenery
+from benchmarks.face_parser.landmarks import LANDMARK_PARTS, read_landmarks
 from fakelocator_zoo.face_parsing.parser import FaceParser
 from fakelocator_zoo.face_parsing.parts import PARTS
-from fakelocator_zoo.training.face_parser_augmentation import FaceAugmentation
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _average(average: FaceParser, parser: FaceParser, keep: float) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command: read faces, train, save; prints where the weights are."""
-    cli = argparse.ArgumentParser(prog="python -m fakelocator_zoo.training.face_parser", description=__doc__)
+    cli = argparse.ArgumentParser(prog="python -m benchmarks.face_parser.train", description=__doc__)
     cli.add_argument("--images", type=Path, required=True, help="folder of photos")
     labels = cli.add_mutually_exclusive_group(required=True)
     labels.add_argument("--masks", type=Path, help="folder of palette PNGs named like the photos (CelebAMask-HQ)")

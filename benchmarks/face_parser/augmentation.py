@@ -13,7 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fakelocator_zoo.face_parsing.parts import mirror_order
+
+def mirror_order(parts: Sequence[str]) -> tuple[int, ...]:
+    """The order of the parts of a mirrored photo, `mirrored = flipped[:, mirror_order]`: left and right change places.
+
+    >>> mirror_order(("nose", "left_eye", "right_eye"))
+    (0, 2, 1)
+    """
+    other = {"left_": "right_", "right_": "left_"}
+    names = [next((other[side] + part[len(side) :] for side in other if part.startswith(side)), part) for part in parts]
+    return tuple(parts.index(name) if name in parts else i for i, name in enumerate(names))
 
 
 class FaceAugmentation(nn.Module):

@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from fakelocator_zoo.data.face_parts import LabelledFaces, read_celebamask, read_scenery
-from fakelocator_zoo.data.landmarks import LANDMARK_PARTS, draw_parts, read_landmarks, read_tem
-from fakelocator_zoo.evaluation.face_parser import evaluate_face_parser
-from fakelocator_zoo.face_parsing import PARTS, FaceParser
-from fakelocator_zoo.face_parsing.parser import PartMapping
-from fakelocator_zoo.training.face_parser import (
+from benchmarks.face_parser.augmentation import FaceAugmentation, mirror_order
+from benchmarks.face_parser.evaluate import evaluate_face_parser
+from benchmarks.face_parser.faces import LabelledFaces, read_celebamask, read_scenery
+from benchmarks.face_parser.landmarks import LANDMARK_PARTS, draw_parts, read_landmarks, read_tem
+from benchmarks.face_parser.train import (
     TrainingSettings,
     class_weights,
     parsing_loss,
     train_face_parser,
 )
-from fakelocator_zoo.training.face_parser_augmentation import FaceAugmentation
+from fakelocator_zoo.face_parsing import PARTS, FaceParser
+from fakelocator_zoo.face_parsing.parser import PartMapping
 
 
 def made_up_faces(count: int = 8, side: int = 64) -> LabelledFaces:
@@ -117,6 +117,13 @@ def test_a_mirrored_view_keeps_the_persons_left_eye_left() -> None:
         left, right = ((each == k).float().sum(0) @ columns / (each == k).sum() for k in (4, 5))
         assert left > right
     assert (labels[outside] == 0).all()
+
+
+def test_mirror_order_is_its_own_inverse_and_swaps_sides() -> None:
+    order = mirror_order(PARTS)
+    assert [(i, j) for i, j in enumerate(order) if i < j] == [(4, 5), (6, 7), (8, 9)]
+    assert [order[i] for i in order] == list(range(19))
+    assert mirror_order(("left_eye", "nose")) == (0, 1)  # no partner: stays
 
 
 def test_the_photo_and_its_labels_move_together() -> None:

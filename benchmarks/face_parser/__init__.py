@@ -1,0 +1,1 @@
+"""Training and measuring face parsers, the small networks that tell skin, hair and mouth apart."""
