@@ -103,11 +103,11 @@ def _write(model: object, source: Path, out: Path, fitted: Calibration, false_al
 
     from fakelocator_zoo.evaluation.reliability import draw_reliability
     from fakelocator_zoo.hub.card import read_card_header
-    from fakelocator_zoo.hub.files import RECIPE, WEIGHTS, own_file, read_header
+    from fakelocator_zoo.hub.files import RECIPE, own_file, read_tensors
     from fakelocator_zoo.images import make_folder, write_image
 
     header, recipe = read_card_header(source), own_file(source, RECIPE)
-    halves = any(entry.get("dtype") == "F16" for entry in read_header(source / WEIGHTS).values())
+    halves = any(tensor.dtype == torch.float16 for tensor in read_tensors(source).values())
     about = (
         f"{source.resolve().name} with a threshold fitted to {fitted.photos} real photos, of which a share of "
         f"{false_alarms:g} exceeds it"

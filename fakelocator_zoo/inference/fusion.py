@@ -6,7 +6,7 @@ import copy
 from collections import Counter
 
 import torch
-from timm.layers import BatchNormAct2d
+from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
@@ -24,7 +24,7 @@ class _FoldedAct(BatchNormAct2d):
     """What is left of a batch normalisation with an activation: the activation."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.act(self.drop(x))  # type: ignore[no-any-return]
+        return self.act(self.drop(x))
 
 
 _LEFT = {nn.BatchNorm2d: _Folded, BatchNormAct2d: _FoldedAct}
