@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from fakelocator_zoo.evaluation.reliability import Reliability, label_weights, reliability
 from fakelocator_zoo.images import ImageError, read_image
 from fakelocator_zoo.inference.localizer import Localizer
+from fakelocator_zoo.inference.prepare import Source
 from fakelocator_zoo.transforms.degradations import Degradation, jpeg
 
 #: How every photo and fake is looked at.
@@ -76,7 +77,7 @@ def score_images(
     for path, generator in images:
         try:
             image = read_image(path)
-            looks = [image if degrade is None else degrade(image) for degrade in CONDITIONS.values()]
+            looks: list[Source] = [image if degrade is None else degrade(image) for degrade in CONDITIONS.values()]
             results = localizer(looks)
         except ImageError as error:
             yield error
