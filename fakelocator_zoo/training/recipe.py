@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fakelocator_zoo.generators.bank import BANK
+
+#: A value in a message is a few words, whatever it is.
+_shown = reprlib.Repr()
+_shown.maxlevel, _shown.maxstring = 2, 80
 
 
 class _Section(BaseModel):
@@ -168,13 +173,22 @@ def load_recipe(path: str | Path) -> Recipe:
     if not path.is_file():
         raise FileNotFoundError(f"recipe {path} does not exist")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from error
     try:
         return parse_recipe(values or {})
     except ValueError as error:
         raise ValueError(f"recipe {path}: {error}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values alone; a few nested aliases would stand for billions of values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias (*name); write the value out")
+        return super().compose_node(parent, index)
 
 
 def parse_recipe(values: Any) -> Recipe:
@@ -198,5 +212,5 @@ def _sentence(error: Any) -> str:
         return f"{where} must be a number; YAML reads {error['input']!r} as text, write 1.0e-3 for 1e-3"
     message = error["msg"].removeprefix("Value error, ")
     return f"{where}: {message[:1].lower() + message[1:]}" + (
-        f", got {error['input']!r}" if error["type"] != "value_error" else ""
+        f", got {_shown.repr(error['input'])}" if error["type"] != "value_error" else ""
     )

@@ -46,3 +46,20 @@ def test_files(tmp_path):
         load_recipe(path)
     path.write_text("data: {photos: {faces: 1.0}}")
     assert load_recipe(path).data.photos == {"faces": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: &a [x, x]\nb: &b [*a, *a]\nmodel: {c: [*b, *b]}\n", "alias"),
+        ("[" * 100_000, "is not YAML"),
+        ("seed: 2001-99-99", "is not YAML"),
+        (f"data: {{photos: [{'x, ' * 10_000}]}}", "data.photos"),
+        ("data: !!python/object/apply:os.system [ls]", "is not YAML"),
+    ],
+)
+def test_hostile_files_are_refused_in_one_short_sentence(tmp_path, text, sentence):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(ValueError, match=sentence) as raised:
+        load_recipe(tmp_path / "recipe.yaml")
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 500
