@@ -31,7 +31,7 @@ def quantize(source: Path, out: Path, inputs: Iterable[tuple[Tensor, ...]]) -> N
     model = onnx.load(source)
     names = [each.name for each in model.graph.input]
 
-    class Inputs(CalibrationDataReader):  # type: ignore[misc]
+    class Inputs(CalibrationDataReader):
         remaining = iter(inputs)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
