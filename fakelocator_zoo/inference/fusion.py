@@ -40,14 +40,14 @@ def folded(model: FakeLocator) -> FakeLocator:
     """
     model = copy.deepcopy(model, {id(model.face_parser): model.face_parser}).eval()
     convolutions: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # by their output, which is kept so that its id stays unique
-    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+    pairs: list[tuple[nn.Conv2d, nn.Module]] = []
     calls: Counter[nn.Module] = Counter()
 
     def after_convolution(module: nn.Conv2d, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         calls[module] += 1
         convolutions[id(output)] = (module, output)
 
-    def before_norm(module: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
+    def before_norm(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         calls[module] += 1
         if id(inputs[0]) in convolutions:
             pairs.append((convolutions[id(inputs[0])][0], module))
@@ -71,8 +71,8 @@ def folded(model: FakeLocator) -> FakeLocator:
     return model
 
 
-def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    assert norm.running_mean is not None and norm.running_var is not None
+def _fold(convolution: nn.Conv2d, norm: nn.Module) -> None:
+    assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
         convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
