@@ -100,14 +100,16 @@ def _write(model: object, source: Path, out: Path, fitted: Calibration, false_al
     import tempfile
 
     import torch
+    from safetensors import safe_open
 
     from fakelocator_zoo.evaluation.reliability import draw_reliability
     from fakelocator_zoo.hub.card import read_card_header
-    from fakelocator_zoo.hub.files import RECIPE, own_file, read_tensors
+    from fakelocator_zoo.hub.files import RECIPE, WEIGHTS, own_file
     from fakelocator_zoo.images import make_folder, write_image
 
     header, recipe = read_card_header(source), own_file(source, RECIPE)
-    halves = any(tensor.dtype == torch.float16 for tensor in read_tensors(source).values())
+    with safe_open(source / WEIGHTS, "pt") as weights:
+        halves = any(weights.get_slice(name).get_dtype() == "F16" for name in weights.keys())  # noqa: SIM118 (no dict)
     about = (
         f"{source.resolve().name} with a threshold fitted to {fitted.photos} real photos, of which a share of "
         f"{false_alarms:g} exceeds it"
