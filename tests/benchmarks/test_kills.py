@@ -56,5 +56,5 @@ def test_faults_are_found(code: str, fault: str, tmp_path: Path) -> None:
 def test_a_killed_command_loses_nothing(name: str) -> None:
     for package in {"train": ["lightning"], "export": ["onnxscript"], "video": ["av"]}.get(name, []):
         pytest.importorskip(package)
-    found = kills.killed(name, 2, seed=0)
-    assert found["kills"] == 2 and found["faults"] == []
+    found = kills.killed(name, 1, seed=0)
+    assert found["kills"] == 1 and found["faults"] == []
