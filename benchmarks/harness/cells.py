@@ -66,6 +66,11 @@ def files_digest(paths: Iterable[Path]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
+def finished(results: Mapping[str, Mapping[str, Any]], prefix: str = "") -> list[Mapping[str, Any]]:
+    """The results of the cells whose key starts with ``prefix``, without those that were skipped."""
+    return [result for key, result in results.items() if key.startswith(prefix) and "skipped" not in result]
+
+
 def skip_sentences(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Why cells were skipped, each reason once, in order."""
     return list(dict.fromkeys(str(result["skipped"]) for result in results.values() if "skipped" in result))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.harness.cells import Cell, files_digest, run_cells, skip_sentences
+from benchmarks.harness.cells import Cell, files_digest, finished, run_cells, skip_sentences
 from benchmarks.harness.contenders import Contender, load_model, model_names, models
 from benchmarks.harness.edits import read_edits
 from benchmarks.harness.evaluations import UNDEFINED, shown
@@ -67,7 +67,7 @@ def run(options: Options) -> Table:
             compute = functools.partial(_measure, contender, name, test, draws, options)
             cells.append(Cell(f"{contender.name}/{test.name}", settings, compute))
     results = run_cells(options, "clustering", cells)
-    rows = sorted(_row(result) for result in results.values() if "skipped" not in result)
+    rows = sorted(map(_row, finished(results)))
     columns = ("generator", "model", "real + fake", "one answer", "decision", "clustering", "separable")
     return Table("Single sample clustering", TEXT, columns, rows, notes=skip_sentences(results))
 

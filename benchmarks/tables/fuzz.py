@@ -9,7 +9,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.harness.cells import Cell, run_cells, skip_sentences
+from benchmarks.harness.cells import Cell, finished, run_cells, skip_sentences
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Table
 
@@ -39,7 +39,7 @@ def run(options: Options) -> Table:
     found = run_cells(options, "fuzz", cells)
     rows, faults = [], []
     for kind in KINDS:
-        results = [result for key, result in found.items() if key.startswith(f"{kind}/") and "skipped" not in result]
+        results = finished(found, f"{kind}/")
         if not results:
             continue
         total = {name: sum(result[name] for result in results) for name in ("read", "refused", "crashes", "hangs")}

@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from benchmarks.harness.cells import Cell, run_cells, skip_sentences
+from benchmarks.harness.cells import Cell, finished, run_cells, skip_sentences
 from benchmarks.harness.killing import OUT, Killed, kill_at_random
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Skipped, Table
@@ -46,7 +46,7 @@ def run(options: Options) -> Table:
     found = run_cells(options, "kills", cells)
     rows, faults = [], []
     for name in SUBJECTS:
-        results = [each for key, each in found.items() if key.startswith(f"{name}/") and "skipped" not in each]
+        results = finished(found, f"{name}/")
         if not results:
             continue
         count = sum(len(each["faults"]) for each in results)

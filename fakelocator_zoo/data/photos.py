@@ -57,7 +57,7 @@ class PhotoCrops(Dataset[Tensor]):
         if not paths:
             raise ValueError("no photos given")
         self.size, self.length, self.seed, self.epoch = size, length, seed, 0
-        self.photos = [_read_reduced(path, max_side) for path in paths]
+        self.photos = [reduced(read_image(path), max_side) for path in paths]
         if weights is not None and len(weights) != len(paths):
             raise ValueError(f"weights must be one for each of {len(paths)} photos, got {len(weights)}")
         self.sampling_weights = None if weights is None else np.asarray(weights, dtype=float) / np.sum(weights)
@@ -114,7 +114,8 @@ def _recompress(image: np.ndarray, rng: np.random.Generator, low: int, high: int
     return jpeg(image, int(rng.integers(low, high)), subsampling=int(rng.integers(0, 3)))
 
 
-def _read_reduced(path: Path, max_side: int) -> np.ndarray:
-    photo = Image.fromarray(read_image(path))
+def reduced(image: np.ndarray, max_side: int) -> np.ndarray:
+    """The image (H, W, 3) uint8, at most ``max_side`` pixels wide and high; never enlarged."""
+    photo = Image.fromarray(image)
     photo.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     return np.asarray(photo)

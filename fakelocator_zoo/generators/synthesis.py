@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from kornia.filters import gaussian_blur2d
+from kornia.filters import filter2d, gaussian_blur2d
 from torch import Tensor
 
 from fakelocator_zoo.generators.network import Generator, noisy_decoder
@@ -152,7 +152,7 @@ def _refilter(images: Tensor, chosen: Tensor, random: torch.Generator | None) ->
     kernel = 0.12 * torch.randn((images.shape[0], 1, 3, 3), generator=random, device=images.device)
     kernel = kernel - kernel.mean(dim=(2, 3), keepdim=True)  # brightness stays
     kernel[:, :, 1, 1] += 1
-    return torch.where(chosen, _filter(images, kernel).clamp(0, 1), images)
+    return torch.where(chosen, filter2d(images, kernel[:, 0], border_type="replicate").clamp(0, 1), images)
 
 
 def _change_sharpness(images: Tensor, real: Tensor, chosen: Tensor, random: torch.Generator | None) -> Tensor:
@@ -164,17 +164,6 @@ def _change_sharpness(images: Tensor, real: Tensor, chosen: Tensor, random: torc
     energy, energy_real = (each.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() for each in (fine, fine_real))
     gain = (wanted * energy_real / energy.clamp(min=1e-4)).clamp(*DETAIL_GAIN)
     return torch.where(chosen, (images + (gain - 1) * fine).clamp(0, 1), images)
-
-
-def _filter(images: Tensor, kernels: Tensor) -> Tensor:
-    """Images (B, C, H, W), each through its own filter of (B, 1, k, k), odd k."""
-    batch, channels, height, width = images.shape
-    size = kernels.shape[-1]
-    pad = size // 2
-    kernels = kernels.expand(batch, channels, size, size).reshape(batch * channels, 1, size, size)
-    padded = F.pad(images, (pad, pad, pad, pad), mode="replicate")
-    padded = padded.reshape(1, batch * channels, height + 2 * pad, width + 2 * pad)
-    return F.conv2d(padded, kernels, groups=batch * channels).view(images.shape)
 
 
 def _change_colour(images: Tensor, chosen: Tensor, random: torch.Generator | None) -> Tensor:

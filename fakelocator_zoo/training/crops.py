@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.pairs import crop_alike
-from fakelocator_zoo.data.photos import random_crop
+from fakelocator_zoo.data.photos import random_crop, reduced
 from fakelocator_zoo.images import check_same_size, list_images, read_image
 from fakelocator_zoo.training.recipe import PairSource, Recipe
 
@@ -104,7 +104,7 @@ def read_photos(
         paths = [p for p in list_images([data / folder]) if not _matches(p.relative_to(data), held_out)]
         if not paths:
             raise ValueError(f"every photo of {data / folder} is held out for validation: nothing to train on")
-        images = [read_reduced(path) for path in paths]
+        images = [reduced(read_image(path), MAX_SIDE) for path in paths]
         sources.append(Source(folder, weight, images, [], [attend(i) for i in images] if attend else []))
     return sources
 
@@ -128,13 +128,6 @@ def read_pairs(
             check_same_size(images[-1], real, fakes[-1], fake)
         sources.append(Source(name, source.weight, images, fakes, [attend(i) for i in images] if attend else []))
     return sources
-
-
-def read_reduced(path: Path) -> np.ndarray:
-    """The photo, at most :data:`MAX_SIDE` pixels wide and high."""
-    image = Image.fromarray(read_image(path))
-    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(image)
 
 
 class Steps(Sampler[list[int]]):

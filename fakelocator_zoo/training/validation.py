@@ -10,11 +10,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from scipy.special import expit
 from torch import Tensor
 
 from fakelocator_zoo.data.index_crops import IndexCrops
+from fakelocator_zoo.data.photos import reduced
 from fakelocator_zoo.evaluation import metrics
 from fakelocator_zoo.evaluation.calibration import fit_temperature, fit_threshold
 from fakelocator_zoo.images import list_images, read_image
@@ -74,9 +74,9 @@ def validation_images(recipe: Recipe, data: Path) -> list[ValidationImage]:
                 images.append(ValidationImage(name, real, None, None, 0))
         else:
             paths = _evenly(list_images([data / recipe.data.whole[name]]), options.images)
-            images += [ValidationImage(name, _reduce(read_image(path), options.side), None, None, 1) for path in paths]
+            images += [ValidationImage(name, reduced(read_image(path), options.side), None, None, 1) for path in paths]
     photos = _evenly(validation_photos(recipe, data), 2 * options.images)
-    images += [ValidationImage(PHOTOS, _reduce(read_image(path), options.side), None, None, 0) for path in photos]
+    images += [ValidationImage(PHOTOS, reduced(read_image(path), options.side), None, None, 0) for path in photos]
     return images
 
 
@@ -173,7 +173,7 @@ def _sized(photos: Sequence[Path]) -> Iterator[ValidationImage]:
     for image in (read_image(path) for path in photos):
         for side in THRESHOLD_SIDES:
             if max(image.shape[:2]) >= side or side == THRESHOLD_SIDES[0]:
-                yield ValidationImage(PHOTOS, _reduce(image, side), None, None, 0)
+                yield ValidationImage(PHOTOS, reduced(image, side), None, None, 0)
 
 
 def _compress(image: np.ndarray) -> np.ndarray:
@@ -216,12 +216,6 @@ def _evenly(items: Sequence[T], count: int) -> list[T]:
 def _centre(image: np.ndarray, side: int) -> np.ndarray:
     top, left = (max(0, (size - side) // 2) for size in image.shape[:2])
     return image[top : top + side, left : left + side]
-
-
-def _reduce(image: np.ndarray, side: int) -> np.ndarray:
-    reduced = Image.fromarray(image)
-    reduced.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return np.asarray(reduced)
 
 
 def _mask(height: int, width: int, seed: int) -> np.ndarray:

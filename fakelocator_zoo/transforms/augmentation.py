@@ -65,8 +65,10 @@ class PartialAugmentation(nn.Module):
         """
         if label.shape != images.shape[:1]:
             raise ValueError(f"label must be ({images.shape[0]},), got {tuple(label.shape)}")
+        if not self.training:
+            return images
         real = (label == 0) & (torch.rand(len(label), device=label.device) < share)
-        if not self.training or not bool(real.any()):
+        if not bool(real.any()):
             return images
         before = images[real]
         if self.spliced > 0:
