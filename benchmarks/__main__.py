@@ -35,6 +35,10 @@ def main(
         Path | None, typer.Option(help="Folder of generators for trainings, made by `fakelocator bank`.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 2000,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="After which `design` starts no more trainings. Default: it runs them all."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of trainings and draws.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Of torch.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
@@ -60,6 +64,7 @@ def main(
             recipe=recipe,
             bank=bank,
             steps=QUICK_STEPS if quick else steps,
+            minutes=minutes,
             seed=seed,
             threads=threads,
             device=device,

@@ -34,6 +34,7 @@ class Options:
     recipe: Path | None = None  #: for the trainings of `rivals` and `design`; None: the default model's own
     bank: Path | None = None  #: folder of generators for the trainings
     steps: int = 2000  #: of each training
+    minutes: float | None = None  #: after which `design` starts no more trainings; None trains all
     seed: int = 0
     threads: int = 1  #: of torch
     device: str = "cpu"

@@ -74,13 +74,18 @@ def train_recipe(recipe: dict[str, Any], data: Path, out: Path, bank: Path | Non
         bank: folder of generators; None trains them into ``out``.
 
     Returns:
-        Means over the validation groups, as they are and after JPEG: ``pixel_auc``, ``image_auc``, ``coss``, ``level``.
+        Means over the validation groups: ``pixel_auc``, ``image_auc``, ``coss`` and ``level`` of the images as they
+        are, and each with ``_jpeg`` behind its name of the images after JPEG compression.
     """
     train(parse_recipe(recipe), data, out, bank=bank, progress=False, report=lambda sentence: None)
     groups = json.loads((out / "validation.json").read_text(encoding="utf-8"))
     groups.pop("score")
-    # A group of whole images has no map.
-    return {name: float(np.nanmean([group[name] for group in groups.values()])) for name in VALIDATION_FIGURES}
+    figures = {}
+    for suffix, jpeg in (("", False), ("_jpeg", True)):
+        chosen = [group for name, group in groups.items() if name.endswith("@jpeg") == jpeg]
+        # A group of whole images has no map.
+        figures |= {name + suffix: float(np.nanmean([each[name] for each in chosen])) for name in VALIDATION_FIGURES}
+    return figures
 
 
 def training_batches(options: Options, recipe: Recipe) -> Iterator[TrainingBatch]:

@@ -102,10 +102,10 @@ def _write(model: object, source: Path, out: Path, fitted: Calibration, false_al
     import torch
     from safetensors import safe_open
 
-    from fakelocator_zoo.evaluation.reliability import draw_reliability
+    from fakelocator_zoo.evaluation.reliability import add_to_card
     from fakelocator_zoo.hub.card import read_card_header
     from fakelocator_zoo.hub.files import RECIPE, WEIGHTS, own_file
-    from fakelocator_zoo.images import make_folder, write_image
+    from fakelocator_zoo.images import make_folder
 
     header, recipe = read_card_header(source), own_file(source, RECIPE)
     with safe_open(source / WEIGHTS, "pt") as weights:
@@ -129,9 +129,7 @@ def _write(model: object, source: Path, out: Path, fitted: Calibration, false_al
             recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else None,
         )
         if fitted.reliability:
-            write_image(draft / "reliability.png", draw_reliability(fitted.reliability))
-            with (draft / "README.md").open("a", encoding="utf-8") as card:
-                card.write("\n## Reliability\n\n![Reliability diagram](reliability.png)\n")
+            add_to_card(draft, fitted.reliability, "Of images that the temperature was not fitted to:")
         draft.replace(out)
 
 

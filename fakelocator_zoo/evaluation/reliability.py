@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fakelocator_zoo.hub.files import CARD
+from fakelocator_zoo.images import write_image
+
 BINS = 10
+PICTURE = "reliability.png"
 _SIDE, _LEFT, _HEAD, _FOOT, _COLUMNS = 240, 56, 60, 52, 3  # pixels of a panel and around it; panels in a row
 _INK, _PALE, _BAR = (40, 40, 40), (205, 205, 205), (60, 90, 200)
 
@@ -72,6 +77,13 @@ def draw_reliability(panels: Mapping[str, Reliability]) -> np.ndarray:
     for number, (name, found) in enumerate(panels.items()):
         _draw_panel(draw, (number % columns * width + _LEFT, number // columns * height + _HEAD), name, found)
     return np.asarray(picture)
+
+
+def add_to_card(folder: Path, panels: Mapping[str, Reliability], text: str) -> None:
+    """Write reliability.png into a model folder and a section with it, below ``text``, at the end of its card."""
+    write_image(folder / PICTURE, draw_reliability(panels))
+    with (folder / CARD).open("a", encoding="utf-8") as card:
+        card.write(f"\n## Reliability\n\n{text}\n\n![Reliability diagram]({PICTURE})\n")
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], name: str, found: Reliability) -> None:

@@ -19,6 +19,7 @@ class _Kind(NamedTuple):
     tags: tuple[str, ...]
     summary: str
     use: str
+    cite: str = ""
 
 
 _KINDS = {
@@ -29,6 +30,20 @@ _KINDS = {
         "full resolution (how much a generator changed each pixel) and a real/fake decision.",
         "output = model.predict(torch.rand(1, 3, 256, 256))  # RGB in [0, 1], any height and width\n"
         "print(output.fakeness_map.shape, output.fake_probability)",
+        """
+## How to cite
+
+```bibtex
+@article{huang2022fakelocator,
+  title = {FakeLocator: Robust Localization of GAN-Based Face Manipulations},
+  author = {Huang, Yihao and Juefei-Xu, Felix and Guo, Qing and Liu, Yang and Pu, Geguang},
+  journal = {IEEE Transactions on Information Forensics and Security},
+  year = {2022},
+}
+```
+
+The method is the paper's. The weights are not: its data was not used.
+""",
     ),
     "face_parser": _Kind(
         "image-segmentation",
@@ -67,8 +82,7 @@ model = fz.{class_name}.from_pretrained("{name}")
 ## What it is
 
 {facts}
-{metrics}
-"""
+{metrics}{cite}"""
 
 
 def write_card(
@@ -80,6 +94,7 @@ def write_card(
     license: str,
     description: str,
     trained_on: str,
+    training: str = "",
     metrics: Mapping[str, Mapping[str, float]],
 ) -> str:
     """The text of README.md, whose front matter is the Hub's.
@@ -91,6 +106,7 @@ def write_card(
         numbers: how many there are in the weights file.
         license: an identifier as the Hub uses them.
         description, trained_on: one sentence each, or nothing.
+        training: command, steps, time and seed, or nothing.
         metrics: ``{evaluation set: {metric: value}}``, or nothing.
     """
     from huggingface_hub import EvalResult, ModelCardData
@@ -124,6 +140,7 @@ def write_card(
     facts |= {
         "Numbers in the weights file": f"{numbers:,}",
         "Trained on": trained_on or "not stated",
+        **({"Training": training} if training else {}),
         "License": license,
     }
     return _TEMPLATE.format(
@@ -135,6 +152,7 @@ def write_card(
         use=kind.use,
         facts=_table(("", ""), list(facts.items())),
         metrics=_metrics(metrics, columns),
+        cite=kind.cite,
     )
 
 
@@ -162,7 +180,7 @@ def _metrics(metrics: Mapping[str, Mapping[str, float]], columns: list[str]) -> 
     rows = [
         (name, *(f"{row[column]:.3f}" if column in row else "" for column in columns)) for name, row in metrics.items()
     ]
-    return "\n## Measured\n\n" + _table(("Evaluation set", *columns), rows)
+    return "\n## Measured\n\n" + _table(("Evaluation set", *columns), rows) + "\n"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

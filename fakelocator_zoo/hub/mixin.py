@@ -157,6 +157,7 @@ class PretrainedMixin:
         license: str = "unknown",
         description: str = "",
         trained_on: str = "",
+        training: str = "",
         metrics: Mapping[str, Mapping[str, float]] | None = None,
         recipe: str | None = None,
         card: str | None = None,
@@ -172,6 +173,7 @@ class PretrainedMixin:
             dtype: of kernels and matrices on disk, for example ``torch.float16``; None keeps them.
             license: an identifier as the Hub uses them (``apache-2.0``, ``cc-by-nc-4.0``).
             description, trained_on: one sentence each for the card.
+            training: command, steps, time and seed, for the card.
             metrics: ``{evaluation set: {metric: value}}`` for the card's table of results.
             recipe: the text of the training recipe, written as recipe.yaml.
             card: the whole text of README.md, in place of the generated one.
@@ -194,6 +196,7 @@ class PretrainedMixin:
                 license=license,
                 description=description,
                 trained_on=trained_on,
+                training=training,
                 metrics=metrics or {},
             )
         texts = {CONFIG: json.dumps(config, indent=2) + "\n", CARD: card}
@@ -214,6 +217,7 @@ class PretrainedMixin:
         license: str = "unknown",
         description: str = "",
         trained_on: str = "",
+        training: str = "",
         metrics: Mapping[str, Mapping[str, float]] | None = None,
         recipe: str | None = None,
         card: str | None = None,
@@ -224,7 +228,7 @@ class PretrainedMixin:
             private, token: as in huggingface_hub.
             branch: created if missing; None is the main one.
             commit_message: None names the class.
-            dtype, license, description, trained_on, metrics, recipe, card: as in :meth:`save_pretrained`.
+            dtype, license, description, trained_on, training, metrics, recipe, card: as in :meth:`save_pretrained`.
 
         Raises:
             OSError: where the Hub refuses the upload.
@@ -240,6 +244,7 @@ class PretrainedMixin:
                 license=license,
                 description=description,
                 trained_on=trained_on,
+                training=training,
                 metrics=metrics,
                 recipe=recipe,
                 card=card,

@@ -93,7 +93,6 @@ class Localizer:
         overlap: of the tiles, in pixels.
         batch_size: faces, or photos without one, of one size that go through at once; on a CPU no more than fill
             512 x 512 pixels.
-        tta: test-time augmentation: average with the mirrored image; takes twice the time.
         runtime: of a model that is loaded here, as in :func:`~fakelocator_zoo.inference.runtimes.load_model`.
 
     Several threads may share a Localizer.
@@ -111,7 +110,6 @@ class Localizer:
         tile: int = 768,
         overlap: int = 64,
         batch_size: int = 8,
-        tta: bool = False,
         runtime: Runtime = "auto",
     ) -> None:
         if batch_size < 1:
@@ -126,7 +124,7 @@ class Localizer:
         self.model = model.to(self.device).eval()
         self._network = _fast(self.model)
         self.find_faces, self.tile, self.overlap = find_faces, tile, overlap
-        self.batch_size, self.tta = batch_size, tta
+        self.batch_size = batch_size
 
     @overload
     def __call__(self, source: list[Source] | tuple[Source, ...]) -> list[Localization]: ...
@@ -190,7 +188,7 @@ class Localizer:
 
     def _score(self, crops: Sequence[np.ndarray], regions: Sequence[_Region]) -> list[_Scored]:
         images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
-        found = predict(self._network, images, self.tile, self.overlap, tta=self.tta)
+        found = predict(self._network, images, self.tile, self.overlap)
         given = {name: values.numpy() for name in _MAPS if (values := getattr(found, name)) is not None}
         return [
             _Scored(

@@ -25,7 +25,7 @@ class TiledOutput(NamedTuple):
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64, *, tta: bool = False) -> TiledOutput:
+def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64) -> TiledOutput:
     """Run a model over images of one size; what fits into one tile goes through whole.
 
     Dense maps of tiles are cut in the middle of their overlap, where both have surroundings, and the decision is made
@@ -37,7 +37,6 @@ def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64
         images: (B, 3, H, W), float in [0, 1] or uint8, on any device.
         tile: side of a tile in pixels, a multiple of the encoder's output stride.
         overlap: of tiles in pixels, a multiple of the output stride and of twice the evidence stride.
-        tta: average the maps and the logits with those of the mirrored image.
 
     Raises:
         ValueError: for another shape, tile sizes that do not fit together, and a dtype that the device cannot run.
@@ -46,33 +45,25 @@ def predict(model: nn.Module, images: Tensor, tile: int = 768, overlap: int = 64
         raise ValueError(f"images must be (B, 3, H, W), got {tuple(images.shape)}")
     reference = next((each for each in model.parameters() if each.is_floating_point()), torch.empty(0))
     try:
-        logits, p_fake_logits, magnitude, attention, face_found = _views(model, images, reference, tile, overlap, tta)
+        attention, face_found = _attended(model, images, reference)
+        logits, p_fake_logits, magnitude = _stitched(model, images, attention, reference, tile, overlap)
     except NotImplementedError as error:
         raise ValueError(
             f"this model cannot run as {reference.dtype} on {reference.device}; use model.float() ({error})"
         ) from error
     p_fake = p_fake_logits.sigmoid_()
+    attention = None if attention is None else attention[:, 0]
     return TiledOutput(p_fake * magnitude, logits.softmax(dim=1)[:, 1], p_fake, magnitude, attention, face_found)
 
 
-def _views(
-    model: Any, images: Tensor, reference: Tensor, tile: int, overlap: int, tta: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Logits (B, 2), maps (B, H, W), attention (B, H, W) or None and face_found (B,) or None, float32 on the CPU."""
+def _attended(model: Any, images: Tensor, reference: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """Attention (B, 1, H, W) and face_found (B,) on the CPU; None and None of a model that has no face parser."""
     attended = model.attend(_as_input(_reduced(images), reference)) if hasattr(model, "attend") else None
-    attention = face_found = None
-    if attended is not None:
-        size = images.shape[-2:]
-        attention = F.interpolate(attended.attention.float().cpu(), size, mode="bilinear", align_corners=False)
-        attention, face_found = attention.clamp_(0, 1), attended.face_found.cpu()
-    logits, p_fake_logits, magnitude = _stitched(model, images, attention, reference, tile, overlap)
-    if tta:
-        mirrored = None if attention is None else attention.flip(-1)
-        other = _stitched(model, images.flip(-1), mirrored, reference, tile, overlap)
-        logits = (logits + other[0]) / 2
-        p_fake_logits = p_fake_logits.add_(other[1].flip(-1)).div_(2)
-        magnitude = magnitude.add_(other[2].flip(-1)).div_(2)
-    return logits, p_fake_logits, magnitude, None if attention is None else attention[:, 0], face_found
+    if attended is None:
+        return None, None
+    size = images.shape[-2:]
+    attention = F.interpolate(attended.attention.float().cpu(), size, mode="bilinear", align_corners=False)
+    return attention.clamp_(0, 1), attended.face_found.cpu()
 
 
 def _stitched(

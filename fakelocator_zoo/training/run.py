@@ -22,6 +22,7 @@ from fakelocator_zoo.data.frames import is_video
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.layouts import read_index
 from fakelocator_zoo.data.splits import training_and_validation
+from fakelocator_zoo.evaluation.reliability import Reliability, add_to_card
 from fakelocator_zoo.generators.bank import train_bank
 from fakelocator_zoo.hub.files import write_whole
 from fakelocator_zoo.images import list_images
@@ -37,7 +38,7 @@ from fakelocator_zoo.training.validation import (
     calibrate,
     dataset_images,
     total_score,
-    validate,
+    validate_reliability,
     validation_images,
     validation_photos,
 )
@@ -155,31 +156,44 @@ def train(
         )
     except MisconfigurationException as error:
         raise ValueError(f"cannot train on {devices} devices of {device} ({error})") from error
-    if last.exists():
+    resumed = last.exists()
+    if resumed:
         report(f"resuming from {last}")
     started = time.perf_counter()
     # The checkpoint is the run's own; it is read as plain tensors all the same.
-    trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
+    trainer.fit(module, ckpt_path=last if resumed else None, weights_only=True)
     if not trainer.is_global_zero:
         return model_folder
-    report(f"trained for {(time.perf_counter() - started) / 3600:.2f} hours")
+    hours = (time.perf_counter() - started) / 3600
+    report(f"trained for {hours:.2f} hours")
     if images and best.best_model_path:
         state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
         module.load_state_dict(state)
     model.cpu().eval()
     fitted = calibrate(model, images, photos, recipe.validation.false_alarms)
     report(f"temperature {fitted['temperature']:.3f}, threshold {fitted['threshold']:.3f}")
-    metrics = {}
+    metrics: dict[str, dict[str, float]] = {}
+    reliabilities: dict[str, Reliability] = {}
     if images:
-        scores = validate(model, images)
+        scores, reliabilities = validate_reliability(model, images)
         metrics = _card_metrics(scores)
         figures = {"score": total_score(scores), **{group: each._asdict() for group, each in scores.items()}}
         write_whole(out / "validation.json", json.dumps(figures, indent=2).encode())
     temporary = out / "model.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
     text = yaml.safe_dump(recipe.model_dump(exclude_defaults=True), sort_keys=False, width=100)
+    machine = "a GPU" if on_gpu else f"{torch.get_num_threads()} CPU thread(s)"
+    training = (
+        f"`fakelocator train recipe.yaml --data DATA --out {out.name}`: {recipe.optimisation.steps} steps of "
+        f"{recipe.optimisation.batch_size} images, seed {recipe.seed}; "
+        f"{hours:.1f} hours on {machine}{' since the run was resumed' if resumed else ''}"
+    )
     card = {"name": out.name, "dtype": torch.float16, "recipe": text, "metrics": metrics, **recipe.card}
-    model.save_pretrained(temporary, **card)
+    model.save_pretrained(temporary, training=training, **card)
+    if reliabilities:
+        add_to_card(
+            temporary, reliabilities, "Of the validation images, to which as they are the temperature was fitted:"
+        )
     temporary.replace(model_folder)
     report(f"trained model in {model_folder}")
     return model_folder
@@ -187,7 +201,13 @@ def train(
 
 def _card_metrics(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:
     """What the model card says about each validation generator, as it is and after compression."""
-    names = {"pixel_auc": "pixel AUC", "image_auc": "image AUC", "coss": "COSS", "level": "map level"}
+    names = {
+        "pixel_auc": "pixel AUC",
+        "image_auc": "image AUC",
+        "coss": "COSS",
+        "level": "map level",
+        "called_fake": "called fake",
+    }
     return {
         f"validation: {group.replace('@jpeg', f', JPEG {QUALITY}')}": {
             names[key]: round(value, 3) for key, value in each._asdict().items() if not np.isnan(value)

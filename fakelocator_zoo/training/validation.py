@@ -17,6 +17,7 @@ from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.photos import reduced
 from fakelocator_zoo.evaluation import metrics
 from fakelocator_zoo.evaluation.calibration import fit_temperature, fit_threshold
+from fakelocator_zoo.evaluation.reliability import Reliability, reliability
 from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.crops import PAINTED, match_source
@@ -53,6 +54,7 @@ class Scores(NamedTuple):
     image_auc: float
     coss: float
     level: float  #: mean of the map inside the mask over the mean of the truth there
+    called_fake: float  #: share of the fakes whose fake probability reaches the model's threshold
 
 
 def validation_images(recipe: Recipe, data: Path) -> list[ValidationImage]:
@@ -102,14 +104,26 @@ def validation_photos(recipe: Recipe, data: Path) -> list[Path]:
 
 def validate(model: FakeLocator, images: Sequence[ValidationImage]) -> dict[str, Scores]:
     """Scores of each group, and of each group after JPEG compression (``NAME@jpeg``)."""
-    scores = {}
-    for suffix, degrade in (("", None), ("@jpeg", _compress)):
+    return validate_reliability(model, images)[0]
+
+
+def validate_reliability(
+    model: FakeLocator, images: Sequence[ValidationImage]
+) -> tuple[dict[str, Scores], dict[str, Reliability]]:
+    """The scores of :func:`validate`, and the reliability of each group and of all of them together."""
+    scores, reliabilities = {}, {}
+    for suffix, name, degrade in (("", "", None), ("@jpeg", f", JPEG {QUALITY}", _compress)):
         rows = predict(model, images, degrade)
-        photos = [row.probability for item, row in rows if item.group == PHOTOS]
-        for group in sorted({item.group for item in images} - {PHOTOS}):
-            members = [(item, row) for item, row in rows if item.group == group]
-            scores[group + suffix] = _score(members, photos)
-    return scores
+        probabilities = np.array([row.probability for _, row in rows])
+        labels, groups = np.array([item.label for item, _ in rows]), np.array([item.group for item, _ in rows])
+        photos = groups == PHOTOS
+        reliabilities[f"all{name}"] = reliability(probabilities, labels == 1)
+        for group in sorted({*groups} - {PHOTOS}):
+            members = [each for each, belongs in zip(rows, groups == group, strict=True) if belongs]
+            scores[group + suffix] = _score(members, list(probabilities[photos]), model.threshold)
+            chosen = photos | (groups == group)
+            reliabilities[f"{group}{name}"] = reliability(probabilities[chosen], labels[chosen] == 1)
+    return scores, reliabilities
 
 
 def total_score(scores: dict[str, Scores]) -> float:
@@ -152,15 +166,17 @@ def calibrate(
 ) -> dict[str, float]:
     """Set ``model.temperature`` and ``model.threshold`` from validation images and photos; returns both.
 
-    The threshold is the fake probability that a share ``false_alarms`` of the photos exceeds, each at several sizes, as
-    it is and after JPEG compression. Without photos it is that of the real images.
+    The temperature is fitted to the images as they are: compression removes texture, and a temperature that also fits
+    compressed fakes would make every image "unsure". The threshold is the fake probability that a share
+    ``false_alarms`` of the photos exceeds, each at several sizes, as it is and after JPEG compression. Without photos
+    it is that of the real images.
     """
     model.temperature = 1.0
     reals = [item for item in images if item.label == 0]
     if photos:
         reals = list(_sized(photos))
     if len({item.label for item in images}) == 2:
-        rows = [each for degrade in (None, _compress) for each in predict(model, images, degrade)]
+        rows = predict(model, images)
         margins, labels = np.array([row.margin for _, row in rows]), np.array([item.label for item, _ in rows])
         model.temperature = fit_temperature(margins, labels)
     if reals:
@@ -180,7 +196,7 @@ def _compress(image: np.ndarray) -> np.ndarray:
     return jpeg(image, QUALITY)
 
 
-def _score(members: list[tuple[ValidationImage, _Row]], photos: list[float]) -> Scores:
+def _score(members: list[tuple[ValidationImage, _Row]], photos: list[float], threshold: float) -> Scores:
     fakes = [(item, row) for item, row in members if item.label == 1]
     reals = [row.probability for item, row in members if item.label == 0] + photos
     probabilities = np.array([row.probability for _, row in fakes] + reals)
@@ -194,7 +210,8 @@ def _score(members: list[tuple[ValidationImage, _Row]], photos: list[float]) -> 
             level = metrics.map_level(row.map, truth, mask)
             figures.append((metrics.pixel_auc(row.p_fake, mask), metrics.coss(row.map, truth), level))
     pixel_auc, coss, level = np.mean(figures, axis=0) if figures else (np.nan,) * 3
-    return Scores(float(pixel_auc), float(image_auc), float(coss), float(level))
+    called = float(np.mean(probabilities[: len(fakes)] >= threshold))
+    return Scores(float(pixel_auc), float(image_auc), float(coss), float(level), called)
 
 
 def _batches(images: Sequence[ValidationImage]) -> Iterator[list[ValidationImage]]:

@@ -14,9 +14,10 @@ from scipy.ndimage import gaussian_filter
 from benchmarks.harness import contenders
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table, table_function
-from benchmarks.tables import _end_to_end, clustering, controls, cross_attribute, design, speed
+from benchmarks.tables import _end_to_end, clustering, controls, cross_attribute, design, speed, zoo
 from fakelocator_zoo.evaluation.samples import read_paired
 from fakelocator_zoo.face_parsing import FaceParser
+from fakelocator_zoo.zoo.models import list_models
 from tests.benchmarks.conftest import ENCODER, photo, write
 
 MODEL = "tiny"
@@ -199,7 +200,13 @@ def test_differences_of_the_design_are_from_the_reference() -> None:
 
     found = {"reference/0": result(0.5), "reference/1": result(0.7), "other/0": result(0.8), "other/1": result(0.8)}
     reference, other = design._rows(found)
-    assert reference[:2] == ("reference", "0.600 ± 0.100") and other[5:] == ("+0.200", "+0.200", "+0.200", "2.0")
+    assert reference[:2] == ("reference", "0.600 ± 0.100")
+    assert other[1 + len(design.FIGURES) :] == ("+0.200", "+0.200", "+0.200", "2", "2.0")
+
+
+def test_a_bounded_design_names_what_it_left_out(options: Options) -> None:
+    table = table_function("design")(replace(options, minutes=0.0))
+    assert not table.rows and "run it again" in table.notes[0]
 
 
 def test_every_change_of_the_design_is_a_recipe(recipe: Path) -> None:
@@ -211,6 +218,27 @@ def test_every_change_of_the_design_is_a_recipe(recipe: Path) -> None:
     base = yaml.safe_load(recipe.read_text())
     for name, changes in design.VARIANTS.items():
         assert (parse_recipe(merged(base, changes)) == parse_recipe(base)) == (name == design.REFERENCE), name
+
+
+def test_the_zoo_has_a_row_for_each_model(options: Options) -> None:
+    table = made("zoo", options)
+    assert [row[0] for row in table.rows] == [f"`{name}`" for name in list_models(pretrained=True)]
+
+
+def test_figures_of_a_card_are_means_over_generators_as_they_are() -> None:
+    def result(name: str, **metrics: float) -> dict:
+        named = [{"name": key.replace("_", " "), "value": value} for key, value in metrics.items()]
+        return {"dataset": {"name": name}, "metrics": named}
+
+    results = [
+        result("validation: one", pixel_AUC=0.5, image_AUC=0.6),
+        result("validation: two", pixel_AUC=0.7, image_AUC=0.8),
+        result("validation: two, JPEG 75", pixel_AUC=0.1, image_AUC=0.1),
+        result("validation: gan", image_AUC=0.9),
+    ]
+    found = zoo.card_figures({"model-index": [{"results": results}]})
+    assert found == pytest.approx(dict(zip(zoo.COLUMNS[3:6], (0.6, 0.7, 0.9), strict=True)))
+    assert zoo.card_figures({}) == {}
 
 
 def test_cross_attribute_has_attention_beside_its_baselines(options: Options) -> None:

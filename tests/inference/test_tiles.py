@@ -69,15 +69,6 @@ def test_uint8_is_read_as_255ths() -> None:
     torch.testing.assert_close(predict(model, pixels), predict(model, pixels / 255))
 
 
-@pytest.mark.parametrize("width", [64, 61])
-def test_with_tta_a_mirrored_image_has_a_mirrored_map(width: int) -> None:
-    model, images = StubModel().eval(), image(40, width)
-    straight, mirrored = (predict(model, each, tta=True) for each in (images, images.flip(-1)))
-    torch.testing.assert_close(straight.fakeness_map, mirrored.fakeness_map.flip(-1), atol=0.01, rtol=0)
-    torch.testing.assert_close(straight.fake_probability, mirrored.fake_probability, atol=1e-3, rtol=0)
-    assert not torch.allclose(straight.fakeness_map, predict(model, images).fakeness_map)
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_every_floating_dtype_runs_on_the_cpu(dtype: torch.dtype) -> None:
     expected = predict(StubModel(attention=True).eval(), image(64, 64))
