@@ -7,8 +7,7 @@ The second command puts the table into the README.
 
 from __future__ import annotations
 
-import statistics
-import time
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -20,10 +19,11 @@ from benchmarks.harness.cells import Cell, files_digest, run_cells
 from benchmarks.harness.contenders import load_model
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Table
+from benchmarks.harness.timing import interleaved_seconds
 from fakelocator_zoo.hub import bundled_root
 from fakelocator_zoo.hub.card import read_card_header
-from fakelocator_zoo.hub.files import WEIGHTS, count_parameters
-from fakelocator_zoo.zoo.models import list_models
+from fakelocator_zoo.hub.files import WEIGHTS
+from fakelocator_zoo.zoo.models import model_table
 
 SIDE, QUICK_SIDE = 512, 64
 TIMES, QUICK_TIMES = 7, 1
@@ -48,12 +48,13 @@ def run(options: Options) -> Table:
     """A row for each bundled model."""
     side, times = (QUICK_SIDE, QUICK_TIMES) if options.quick else (SIDE, TIMES)
     cells = []
-    for name in list_models(pretrained=True):
+    models = {row["name"]: row for row in model_table() if row["parameters"] is not None}
+    for name in models:
         settings = {"weights": files_digest([bundled_root() / name / WEIGHTS]), "side": side, "times": times}
         compute = partial(_time, name, options.device, side, times)
         cells.append(Cell(name, {**settings, "threads": options.threads}, compute))
     results = run_cells(options, "zoo", cells)
-    rows = [_row(name, result) for name, result in results.items()]
+    rows = [_row(models[name], result) for name, result in results.items()]
     return Table("Zoo", TEXT.format(side=side, threads=options.threads), COLUMNS, rows)
 
 
@@ -77,22 +78,17 @@ def card_figures(header: Mapping[str, Any]) -> dict[str, float]:
 
 def _time(name: str, device: str, side: int, times: int) -> dict[str, float]:
     model, images = load_model(name, device), torch.rand(1, 3, side, side, device=device)
-    seconds = []
-    for _ in range(times + 1):
-        start = time.perf_counter()
-        model.predict(images)
-        seconds.append(time.perf_counter() - start)
-    return {"milliseconds": 1000 * statistics.median(seconds[1:])}
+    actions = {name: partial(model.predict, images)}
+    seconds = interleaved_seconds(actions, budget=math.inf, rounds=times, device=device)[name]
+    return {"milliseconds": 1000 * float(np.median(seconds))}
 
 
-def _row(name: str, result: Mapping[str, Any]) -> Row:
-    folder = bundled_root() / name
-    header = read_card_header(folder)
-    figures = card_figures(header)
+def _row(model: Mapping[str, Any], result: Mapping[str, Any]) -> Row:
+    figures = card_figures(read_card_header(bundled_root() / model["name"]))
     return (
-        f"`{name}`",
-        f"{count_parameters(folder / WEIGHTS) / 1e6:.2f} M",
+        f"`{model['name']}`",
+        f"{model['parameters'] / 1e6:.2f} M",
         f"{result['milliseconds']:.0f}",
         *(f"{figures[column]:.2f}" if column in figures else "-" for column in COLUMNS[3:6]),
-        str(header.get("license", "unknown")),
+        model["license"],
     )

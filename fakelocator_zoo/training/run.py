@@ -32,11 +32,11 @@ from fakelocator_zoo.training.module import Clock, FakeLocatorModule, SampleShee
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
 from fakelocator_zoo.training.validation import (
-    QUALITY,
     Scores,
     ValidationImage,
     calibrate,
     dataset_images,
+    in_words,
     total_score,
     validate_reliability,
     validation_images,
@@ -188,12 +188,11 @@ def train(
         f"{recipe.optimisation.batch_size} images, seed {recipe.seed}; "
         f"{hours:.1f} hours on {machine}{' since the run was resumed' if resumed else ''}"
     )
-    card = {"name": out.name, "dtype": torch.float16, "recipe": text, "metrics": metrics, **recipe.card}
-    model.save_pretrained(temporary, training=training, **card)
+    card = {"name": out.name, "dtype": torch.float16, "recipe": text, "metrics": metrics, "training": training}
+    model.save_pretrained(temporary, **{**card, **recipe.card})
     if reliabilities:
-        add_to_card(
-            temporary, reliabilities, "Of the validation images, to which as they are the temperature was fitted:"
-        )
+        panels = {in_words(group): each for group, each in reliabilities.items()}
+        add_to_card(temporary, panels, "Of the validation images, to which as they are the temperature was fitted:")
     temporary.replace(model_folder)
     report(f"trained model in {model_folder}")
     return model_folder
@@ -209,7 +208,7 @@ def _card_metrics(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:
         "called_fake": "called fake",
     }
     return {
-        f"validation: {group.replace('@jpeg', f', JPEG {QUALITY}')}": {
+        f"validation: {in_words(group)}": {
             names[key]: round(value, 3) for key, value in each._asdict().items() if not np.isnan(value)
         }
         for group, each in scores.items()

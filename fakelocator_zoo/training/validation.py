@@ -110,20 +110,25 @@ def validate(model: FakeLocator, images: Sequence[ValidationImage]) -> dict[str,
 def validate_reliability(
     model: FakeLocator, images: Sequence[ValidationImage]
 ) -> tuple[dict[str, Scores], dict[str, Reliability]]:
-    """The scores of :func:`validate`, and the reliability of each group and of all of them together."""
+    """The scores of :func:`validate`, and by the same names, and ``all``, the reliability of each group."""
     scores, reliabilities = {}, {}
-    for suffix, name, degrade in (("", "", None), ("@jpeg", f", JPEG {QUALITY}", _compress)):
+    for suffix, degrade in (("", None), ("@jpeg", _compress)):
         rows = predict(model, images, degrade)
         probabilities = np.array([row.probability for _, row in rows])
         labels, groups = np.array([item.label for item, _ in rows]), np.array([item.group for item, _ in rows])
         photos = groups == PHOTOS
-        reliabilities[f"all{name}"] = reliability(probabilities, labels == 1)
+        reliabilities[f"all{suffix}"] = reliability(probabilities, labels == 1)
         for group in sorted({*groups} - {PHOTOS}):
-            members = [each for each, belongs in zip(rows, groups == group, strict=True) if belongs]
+            members = [(item, row) for item, row in rows if item.group == group]
             scores[group + suffix] = _score(members, list(probabilities[photos]), model.threshold)
             chosen = photos | (groups == group)
-            reliabilities[f"{group}{name}"] = reliability(probabilities[chosen], labels[chosen] == 1)
+            reliabilities[group + suffix] = reliability(probabilities[chosen], labels[chosen] == 1)
     return scores, reliabilities
+
+
+def in_words(group: str) -> str:
+    """The name of a group of :func:`validate` as a card shows it."""
+    return group.replace("@jpeg", f", JPEG {QUALITY}")
 
 
 def total_score(scores: dict[str, Scores]) -> float:
