@@ -32,6 +32,8 @@ from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 #: Longest sides in pixels that photos are reduced to; none is enlarged.
 SIDES = (256, 512, 1024)
+#: Side in pixels, and standard deviation out of 255 in each channel, of the photos that are given noise.
+NOISY_SIDE, NOISE = 512, 2.0
 #: Folders of real photos, each with sources in folders below.
 REAL = ("faces", "photos", "pairs/real", "whole/real")
 EVERY = "all sources"
@@ -42,10 +44,12 @@ QUALITIES = (60, 90)
 TEXT = (
     "Nothing here is fake. *Real photos*: the share called fake at the model's threshold, with the 95 % Wilson "
     "interval; photos are reduced to the longest side given and never enlarged, and a size at which no photo of a "
-    "source gets larger is left out. A model's card names the sources that it was trained on. *Changed regions* of the "
-    "photos of `pairs/`, blended in by the same masks as a generator's work: a pixel AUC near .5 says that the region "
-    "is not marked, above it that it is taken for generated. Where a photo was compressed twice everywhere nothing "
-    "sets the region apart: another figure comes of its place and content. 95 % bootstrap intervals over images."
+    "source gets larger is left out. *With noise*: of standard deviation {noise:g} out of 255 in each colour, as a "
+    "scan or an uncompressed photo may have. A model's card names the sources that it was trained on. *Changed "
+    "regions* of the photos of `pairs/`, blended in by the same masks as a generator's work: a pixel AUC near .5 says "
+    "that the region is not marked, above it that it is taken for generated. Where a photo was compressed twice "
+    "everywhere nothing sets the region apart: another figure comes of its place and content. 95 % bootstrap "
+    "intervals over images."
 )
 
 
@@ -114,6 +118,8 @@ def run(options: Options) -> Table:
     """
     sources = photo_sets(options)
     sets = {f"{source}, {side} px": photos for (source, side), photos in sources.items()}
+    noisy = photo_sets(options, (NOISY_SIDE,), NOISE)
+    sets |= {f"{source}, with noise": photos for (source, _), photos in noisy.items()}
     sets |= changed_regions(options)
     if not sets:
         raise Skipped(f"it needs real photos: give --data a folder with {'/, '.join(REAL)}/")
@@ -122,17 +128,25 @@ def run(options: Options) -> Table:
     rows = [
         row for contender in contenders for row in _photo_rows(contender, sources, lambda name: found.get(name, {}))
     ]
+    for contender in contenders:
+        rows += _noisy_rows(contender, [source for source, _ in noisy], found)
     for name in (name for name in sets if name in CONTROLS):
         for contender in contenders:
             evaluation = found.get(name, {}).get(contender.name)
             if evaluation is not None:
                 rows.append(_region_row(name, contender, evaluation))
     columns = ("what", "predictor", "size", "images", "pixel AUC of the region", "called fake")
-    return Table("Controls: false alarms", TEXT, columns, rows, notes=notes)
+    return Table("Controls: false alarms", TEXT.format(noise=NOISE), columns, rows, notes=notes)
 
 
-def photo_sets(options: Options) -> dict[tuple[str, int], EvaluationSet]:
-    """Source and longest side -> its photos, for sides at which some photo is larger than at the side before."""
+def photo_sets(
+    options: Options, sides: Sequence[int] = SIDES, sigma: float = 0.0
+) -> dict[tuple[str, int], EvaluationSet]:
+    """Source and longest side -> its photos, for sides at which some photo is larger than at the side before.
+
+    Args:
+        sigma: of the noise that the reduced photos are given, out of 255.
+    """
     found: dict[tuple[str, int], EvaluationSet] = {}
     for folder in REAL:
         try:
@@ -144,9 +158,9 @@ def photo_sets(options: Options) -> dict[tuple[str, int], EvaluationSet]:
         for source in dict.fromkeys(path.parent for path in paths):
             photos = [path for path in paths if path.parent == source]
             largest = max(_longest_side(path) for path in photos)
-            for before, side in zip((0, *SIDES), SIDES, strict=False):
+            for before, side in zip((0, *sides), sides, strict=False):
                 if largest > before:
-                    reduce = partial(_reduced, side=side)
+                    reduce = partial(_reduced, side=side, sigma=sigma)
                     name = f"{folder}/{source.relative_to(below).as_posix()}".removesuffix("/.")
                     chosen = read_photos([source], limit=options.limit, degrade=reduce)
                     found[name, side] = EvaluationSet(chosen, {}, paired=False)
@@ -192,6 +206,23 @@ def _photo_rows(
     return rows
 
 
+def _noisy_rows(
+    contender: Contender, sources: Sequence[str], found: Mapping[str, Mapping[str, Evaluation]]
+) -> list[Row]:
+    rows: list[Row] = []
+    pooled: list[np.ndarray] = []
+    for source in sources:
+        evaluation = found.get(f"{source}, with noise", {}).get(contender.name)
+        if evaluation is not None:
+            called = np.array([each.fake_probability >= evaluation.decision_threshold for each in evaluation.photos])
+            rows.append((f"real photos with noise: {source}", contender.name, f"{NOISY_SIDE} px", *_share(called)))
+            pooled.append(called)
+    if pooled:
+        alarms = _share(np.concatenate(pooled))
+        rows.append((f"real photos with noise: {EVERY}", contender.name, f"{NOISY_SIDE} px", *alarms))
+    return rows
+
+
 def _share(called: np.ndarray) -> tuple[str, str, str]:
     return str(len(called)), UNDEFINED, shown(proportion_interval(int(called.sum()), len(called)))
 
@@ -210,8 +241,8 @@ def _longest_side(path: Path) -> int:
         return 0
 
 
-def _reduced(image: np.ndarray, side: int) -> np.ndarray:
-    """At most ``side`` pixels wide and high."""
+def _reduced(image: np.ndarray, side: int, sigma: float) -> np.ndarray:
+    """At most ``side`` pixels wide and high, with noise."""
     smaller = Image.fromarray(image)
     smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return np.asarray(smaller)
+    return noise(np.asarray(smaller), sigma) if sigma else np.asarray(smaller)

@@ -57,9 +57,8 @@ FIGURES = {
     "pixel_auc_jpeg": "pixel AUC, JPEG",
     "image_auc_jpeg": "image AUC, JPEG",
 }
-#: Photos that a training of this table holds out: fitting the threshold to all would take as long as the training.
-HELD_OUT_PATTERNS = 1
-VALIDATION_IMAGES = 8
+#: What a training is scored on: fitting the threshold to more photos would take as long as the training.
+VALIDATION = {"images": 8, "threshold_photos": 1}
 TEXT = (
     "Trainings of {steps} steps by the recipe of the default model; the *reference* is that recipe, and each row "
     "changes one thing. Attention takes the bundled face parser. Scored on the recipe's validation generators and "
@@ -74,8 +73,7 @@ def run(options: Options) -> Table:
     base = base_recipe(options)
     # The attention of the base recipe belongs to the rows that have it.
     base["model"] = {key: value for key, value in base.get("model", {}).items() if not key.startswith("attention")}
-    held_out = base.get("validation", {}).get("photos", [])[:HELD_OUT_PATTERNS]
-    base = merged(base, {"validation": {"photos": held_out, "images": VALIDATION_IMAGES, "every": options.steps}})
+    base = merged(base, {"validation": {**VALIDATION, "every": options.steps}})
     bank = bank_paths(options)
     deadline = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     cells = []

@@ -95,16 +95,25 @@ def match_source(data: Path, source: PairSource) -> list[tuple[Path, Path]]:
     return pairs
 
 
+def training_photos(data: Path, folder: str, held_out: Sequence[str]) -> list[Path]:
+    """The photos of a folder, less those that a pattern of ``held_out`` (relative to ``data``) names.
+
+    Raises:
+        ValueError: where none is left.
+    """
+    paths = [p for p in list_images([data / folder]) if not _matches(p.relative_to(data), held_out)]
+    if not paths:
+        raise ValueError(f"every photo of {data / folder} is held out for validation: nothing to train on")
+    return paths
+
+
 def read_photos(
     data: Path, folders: Mapping[str, float], held_out: Sequence[str], attend: Attend | None = None
 ) -> list[Source]:
-    """The photos of each folder, less those that a pattern of ``held_out`` (relative to ``data``) names."""
+    """The photos of each folder but those that are held out, see :func:`training_photos`."""
     sources = []
     for folder, weight in folders.items():
-        paths = [p for p in list_images([data / folder]) if not _matches(p.relative_to(data), held_out)]
-        if not paths:
-            raise ValueError(f"every photo of {data / folder} is held out for validation: nothing to train on")
-        images = [reduced(read_image(path), MAX_SIDE) for path in paths]
+        images = [reduced(read_image(path), MAX_SIDE) for path in training_photos(data, folder, held_out)]
         sources.append(Source(folder, weight, images, [], [attend(i) for i in images] if attend else []))
     return sources
 

@@ -46,7 +46,8 @@ class FakeLocatorModule(lightning.LightningModule):
         """Batches of one epoch, from the step that the run is at; asked for anew at every epoch."""
         recipe = self.task.recipe
         ranks = self.trainer.global_rank, self.trainer.world_size
-        steps = Steps(self.global_step, recipe.validation.every, recipe.optimisation.batch_size, *ranks)
+        count = min(recipe.validation.every, recipe.optimisation.steps - self.global_step)
+        steps = Steps(self.global_step, count, recipe.optimisation.batch_size, *ranks)
         return DataLoader(
             self.crops, batch_sampler=steps, num_workers=self.workers, pin_memory=torch.cuda.is_available()
         )

@@ -64,11 +64,14 @@ class ValidationRecipe(_Section):
     """What is kept out of training: settings, checkpoint, temperature and threshold are chosen on it."""
 
     generators: list[str] = []  #: names of ``data.pairs`` and ``data.whole``
-    photos: list[str] = []  #: shell patterns of photos, relative to the data folder
+    #: Shell patterns of photos, relative to the data folder. Photos of a source that trains nothing show false alarms
+    #: that photos of the training's sources hide.
+    photos: list[str] = []
     every: int = Field(default=500, ge=1)  #: optimiser steps between two validations
-    images: int = Field(default=24, ge=1)  #: of each generator, and twice as many photos
+    images: int = Field(default=24, ge=1)  #: of each generator, and half as many photos of each pattern
     side: int = Field(default=256, ge=64)  #: longest side in pixels, except for the threshold
     false_alarms: float = Field(default=0.01, gt=0, lt=1)  #: share of validation photos above the threshold
+    threshold_photos: int = Field(default=32, ge=1)  #: of each pattern, to which the threshold is fitted, at most
 
 
 class FakesRecipe(_Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,6 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
-import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
@@ -22,23 +21,25 @@ from fakelocator_zoo.data.frames import is_video
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.layouts import read_index
 from fakelocator_zoo.data.splits import training_and_validation
-from fakelocator_zoo.evaluation.reliability import Reliability, add_to_card
 from fakelocator_zoo.generators.bank import train_bank
 from fakelocator_zoo.hub.files import write_whole
-from fakelocator_zoo.images import list_images
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.training.crops import Attend, Source, Steps, TrainingCrops, read_pairs, read_photos
+from fakelocator_zoo.training.crops import (
+    Attend,
+    Source,
+    Steps,
+    TrainingCrops,
+    read_pairs,
+    read_photos,
+    training_photos,
+)
 from fakelocator_zoo.training.module import Clock, FakeLocatorModule, SampleSheet, Validation
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.task import FakeLocatorTask
+from fakelocator_zoo.training.trained import write_model
 from fakelocator_zoo.training.validation import (
-    Scores,
     ValidationImage,
-    calibrate,
     dataset_images,
-    in_words,
-    total_score,
-    validate_reliability,
     validation_images,
     validation_photos,
 )
@@ -110,7 +111,7 @@ def train(
     generators = []
     if crops.photos and recipe.fakes.bank_share > 0:
         trained = train_bank(
-            [path for folder in recipe.data.photos for path in list_images([data / folder])],
+            [p for folder in recipe.data.photos for p in training_photos(data, folder, recipe.validation.photos)],
             Path(bank) if bank is not None else out / "bank",
             names=recipe.fakes.bank or None,
             steps=recipe.fakes.bank_steps,
@@ -145,7 +146,8 @@ def train(
             strategy=strategy,
             use_distributed_sampler=False,
             precision="bf16-mixed" if on_gpu else "32-true",
-            max_steps=recipe.optimisation.steps,
+            # Counted in epochs: of a run that is counted in steps, Lightning repeats the last epoch when it resumes.
+            max_epochs=math.ceil(recipe.optimisation.steps / recipe.validation.every),
             gradient_clip_val=recipe.optimisation.clip,
             callbacks=[*callbacks, best, *([TQDMProgressBar()] if progress else [])],
             logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
@@ -170,49 +172,15 @@ def train(
         state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
         module.load_state_dict(state)
     model.cpu().eval()
-    fitted = calibrate(model, images, photos, recipe.validation.false_alarms)
-    report(f"temperature {fitted['temperature']:.3f}, threshold {fitted['threshold']:.3f}")
-    metrics: dict[str, dict[str, float]] = {}
-    reliabilities: dict[str, Reliability] = {}
-    if images:
-        scores, reliabilities = validate_reliability(model, images)
-        metrics = _card_metrics(scores)
-        figures = {"score": total_score(scores), **{group: each._asdict() for group, each in scores.items()}}
-        write_whole(out / "validation.json", json.dumps(figures, indent=2).encode())
-    temporary = out / "model.unfinished"
-    shutil.rmtree(temporary, ignore_errors=True)
-    text = yaml.safe_dump(recipe.model_dump(exclude_defaults=True), sort_keys=False, width=100)
     machine = "a GPU" if on_gpu else f"{torch.get_num_threads()} CPU thread(s)"
     training = (
         f"`fakelocator train recipe.yaml --data DATA --out {out.name}`: {recipe.optimisation.steps} steps of "
         f"{recipe.optimisation.batch_size} images, seed {recipe.seed}; "
         f"{hours:.1f} hours on {machine}{' since the run was resumed' if resumed else ''}"
     )
-    card = {"name": out.name, "dtype": torch.float16, "recipe": text, "metrics": metrics, "training": training}
-    model.save_pretrained(temporary, **{**card, **recipe.card})
-    if reliabilities:
-        panels = {in_words(group): each for group, each in reliabilities.items()}
-        add_to_card(temporary, panels, "Of the validation images, to which as they are the temperature was fitted:")
-    temporary.replace(model_folder)
+    write_model(model, recipe, images, photos, out, training=training, report=report)
     report(f"trained model in {model_folder}")
     return model_folder
-
-
-def _card_metrics(scores: dict[str, Scores]) -> dict[str, dict[str, float]]:
-    """What the model card says about each validation generator, as it is and after compression."""
-    names = {
-        "pixel_auc": "pixel AUC",
-        "image_auc": "image AUC",
-        "coss": "COSS",
-        "level": "map level",
-        "called_fake": "called fake",
-    }
-    return {
-        f"validation: {in_words(group)}": {
-            names[key]: round(value, 3) for key, value in each._asdict().items() if not np.isnan(value)
-        }
-        for group, each in scores.items()
-    }
 
 
 def _say_nothing(sentence: str) -> None:

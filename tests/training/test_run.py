@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -78,6 +79,13 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(data, monkeypatc
     assert not (data / "resumed/model").exists()
     resumed = load_file(run(recipe(), data, "resumed") / "model.safetensors")
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+    assert validated(data / "resumed") == validated(data / "whole") == [1, 3]
+
+
+def validated(run: Path) -> list[int]:
+    """The steps, from 0, after which a run was validated."""
+    rows = [row for path in sorted(run.glob("log/*/metrics.csv")) for row in csv.DictReader(path.open())]
+    return [int(row["step"]) for row in rows if row.get("val/score")]
 
 
 def test_a_folder_holds_one_recipe(data):

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakelocator_zoo.training.validation import PHOTOS, ValidationImage, calibrate, validate
+from fakelocator_zoo.training.recipe import parse_recipe
+from fakelocator_zoo.training.validation import (
+    PHOTOS,
+    Scores,
+    ValidationImage,
+    calibrate,
+    total_score,
+    validate,
+    validation_photos,
+)
 
 
 def images(count: int) -> list[ValidationImage]:
@@ -38,3 +47,27 @@ def test_the_threshold_lets_few_photos_pass(tiny_model, tmp_path):
 
     rows = [row.probability for degrade in (None, _compress) for _, row in predict(tiny_model, items, degrade)]
     assert np.mean(np.array(rows) > tiny_model.threshold) == pytest.approx(0.25, abs=0.05)
+
+
+def test_compression_chooses_no_checkpoint():
+    good, bad = Scores(0.9, 0.9, 0.6, 1.0, 1.0), Scores(0.5, 0.5, 0.0, 0.0, 0.0)
+    assert total_score({"gan": good, "gan@jpeg": bad}) == total_score({"gan": good, "gan@jpeg": good})
+    assert total_score({"gan": good, "gan@jpeg": good}) > total_score({"gan": bad, "gan@jpeg": good})
+
+
+def test_each_pattern_holds_out_photos(tmp_path):
+    for name in ("faces/1.png", "faces/2.png", "scans/1.png", "scans/note.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        if name.endswith("png"):
+            Image.new("RGB", (32, 32)).save(tmp_path / name)
+        else:
+            (tmp_path / name).write_text("")
+
+    def held_out(*photos: str) -> list[str]:
+        # A source of which nothing is trained on need not be among data.photos.
+        recipe = parse_recipe({"data": {"photos": {"faces": 1.0}}, "validation": {"photos": list(photos)}})
+        return [path.relative_to(tmp_path).as_posix() for path in validation_photos(recipe, tmp_path)]
+
+    assert held_out("faces/1*", "scans/*") == ["faces/1.png", "scans/1.png"]
+    with pytest.raises(ValueError, match=r"matches drawings/\*"):
+        held_out("faces/1*", "drawings/*")
