@@ -28,6 +28,7 @@ from fakelocator_zoo.training.losses import fakelocator_losses
 from fakelocator_zoo.training.recipe import LossRecipe, Recipe, parse_recipe
 from fakelocator_zoo.training.run import train
 from fakelocator_zoo.training.task import FakeLocatorTask, TrainingBatch
+from fakelocator_zoo.training.validation import COMPRESSED
 from fakelocator_zoo.zoo.models import DEFAULT_MODEL
 
 N = TypeVar("N", bound=nn.Module)
@@ -80,9 +81,9 @@ def train_recipe(recipe: dict[str, Any], data: Path, out: Path, bank: Path | Non
     train(parse_recipe(recipe), data, out, bank=bank, progress=False, report=lambda sentence: None)
     groups = json.loads((out / "validation.json").read_text(encoding="utf-8"))
     groups.pop("score")
-    figures = {}
+    figures: dict[str, float] = {}
     for suffix, jpeg in (("", False), ("_jpeg", True)):
-        chosen = [group for name, group in groups.items() if name.endswith("@jpeg") == jpeg]
+        chosen = [group for name, group in groups.items() if name.endswith(COMPRESSED) == jpeg]
         # A group of whole images has no map.
         figures |= {name + suffix: float(np.nanmean([each[name] for each in chosen])) for name in VALIDATION_FIGURES}
     return figures

@@ -15,6 +15,7 @@ from benchmarks.harness.contenders import Contender, models
 from benchmarks.harness.evaluations import UNDEFINED, evaluate_sets, shown
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
+from fakelocator_zoo.data.photos import reduced
 from fakelocator_zoo.evaluation.results import Evaluation
 from fakelocator_zoo.evaluation.samples import (
     EvaluationSet,
@@ -195,8 +196,7 @@ def _photo_rows(
             evaluation = found(f"{source}, {at} px").get(contender.name)
             if evaluation is None:
                 continue
-            scores = np.array([photo.fake_probability for photo in evaluation.photos])
-            called = scores >= evaluation.decision_threshold
+            called = _called(evaluation)
             pooled.append(called)
             if at == side:
                 rows.append((f"real photos: {source}", contender.name, f"{side} px", *_share(called)))
@@ -214,13 +214,18 @@ def _noisy_rows(
     for source in sources:
         evaluation = found.get(f"{source}, with noise", {}).get(contender.name)
         if evaluation is not None:
-            called = np.array([each.fake_probability >= evaluation.decision_threshold for each in evaluation.photos])
+            called = _called(evaluation)
             rows.append((f"real photos with noise: {source}", contender.name, f"{NOISY_SIDE} px", *_share(called)))
             pooled.append(called)
     if pooled:
         alarms = _share(np.concatenate(pooled))
         rows.append((f"real photos with noise: {EVERY}", contender.name, f"{NOISY_SIDE} px", *alarms))
     return rows
+
+
+def _called(evaluation: Evaluation) -> np.ndarray:
+    """Which photos are called fake, (N,) bool."""
+    return np.array([photo.fake_probability for photo in evaluation.photos]) >= evaluation.decision_threshold
 
 
 def _share(called: np.ndarray) -> tuple[str, str, str]:
@@ -243,6 +248,5 @@ def _longest_side(path: Path) -> int:
 
 def _reduced(image: np.ndarray, side: int, sigma: float) -> np.ndarray:
     """At most ``side`` pixels wide and high, with noise."""
-    smaller = Image.fromarray(image)
-    smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return noise(np.asarray(smaller), sigma) if sigma else np.asarray(smaller)
+    smaller = reduced(image, side)
+    return noise(smaller, sigma) if sigma else smaller
