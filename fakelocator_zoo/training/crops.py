@@ -101,7 +101,7 @@ def training_photos(data: Path, folder: str, held_out: Sequence[str]) -> list[Pa
     Raises:
         ValueError: where none is left.
     """
-    paths = [p for p in list_images([data / folder]) if not _matches(p.relative_to(data), held_out)]
+    paths = [p for p in list_images([data / folder]) if not matches(p.relative_to(data), held_out)]
     if not paths:
         raise ValueError(f"every photo of {data / folder} is held out for validation: nothing to train on")
     return paths
@@ -278,7 +278,8 @@ def _draw(pool: Sequence[tuple[Source, float]], rng: np.random.Generator) -> tup
     return source, int(rng.integers(len(source.images)))
 
 
-def _matches(path: Path, patterns: Sequence[str]) -> bool:
+def matches(path: Path, patterns: Sequence[str]) -> bool:
+    """Whether a path relative to the data folder is held out by a shell pattern; ``*`` goes into folders as well."""
     return any(fnmatch.fnmatch(path.as_posix(), pattern) for pattern in patterns)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -18,9 +18,9 @@ from fakelocator_zoo.evaluation import metrics
 from fakelocator_zoo.evaluation.calibration import fit_temperature, fit_threshold
 from fakelocator_zoo.evaluation.reliability import Reliability, reliability
 from fakelocator_zoo.images import list_images, read_image
-from fakelocator_zoo.images.folders import IMAGE_SUFFIXES
+from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, walk_files
 from fakelocator_zoo.models.fakelocator import FakeLocator
-from fakelocator_zoo.training.crops import PAINTED, match_source
+from fakelocator_zoo.training.crops import PAINTED, match_source, matches
 from fakelocator_zoo.training.recipe import Recipe
 from fakelocator_zoo.transforms.degradations import jpeg
 from fakelocator_zoo.transforms.fakeness_map import fakeness_map
@@ -109,7 +109,9 @@ def held_out_photos(recipe: Recipe, data: Path) -> list[list[Path]]:
     """
     held = []
     for pattern in recipe.validation.photos:
-        paths = sorted(path for path in data.glob(pattern) if path.suffix.lower() in IMAGE_SUFFIXES)
+        folder = data.joinpath(*takewhile(lambda part: not set(part) & set("*?["), Path(pattern).parts[:-1]))
+        images = [path for path in walk_files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+        paths = [path for path in images if matches(path.relative_to(data), [pattern])]
         if not paths:
             raise ValueError(f"validation.photos: no photo under {data} matches {pattern}")
         held.append(paths)

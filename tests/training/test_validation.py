@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fakelocator_zoo.training.crops import training_photos
 from fakelocator_zoo.training.recipe import parse_recipe
 from fakelocator_zoo.training.validation import (
     PHOTOS,
@@ -71,3 +72,13 @@ def test_each_pattern_holds_out_photos(tmp_path):
     assert held_out("faces/1*", "scans/*") == ["faces/1.png", "scans/1.png"]
     with pytest.raises(ValueError, match=r"matches drawings/\*"):
         held_out("faces/1*", "drawings/*")
+
+
+def test_what_a_pattern_holds_out_is_validated_on_and_not_trained_on(tmp_path):
+    for name in ("faces/1.png", "faces/old/2.png", "faces/old/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / name)
+    recipe = parse_recipe({"data": {"photos": {"faces": 1.0}}, "validation": {"photos": ["faces/*[23].png"]}})
+    trained = training_photos(tmp_path, "faces", recipe.validation.photos)
+    assert [path.name for path in validation_photos(recipe, tmp_path)] == ["2.png", "3.png"]
+    assert [path.name for path in trained] == ["1.png"]
