@@ -11,7 +11,9 @@ import numpy as np
 import torch
 import yaml
 
+from fakelocator_zoo.evaluation.portrait import add_portrait
 from fakelocator_zoo.evaluation.reliability import Reliability, add_to_card
+from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.hub.files import write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
 from fakelocator_zoo.training.recipe import Recipe
@@ -60,6 +62,7 @@ def write_model(
     if reliabilities:
         panels = {in_words(group): each for group, each in reliabilities.items()}
         add_to_card(temporary, panels, "Of the validation images, to which as they are the temperature was fitted:")
+    add_portrait(temporary, model, Generator.from_pretrained("generator_demo.open").eval())
     temporary.replace(out / "model")
 
 

@@ -56,6 +56,7 @@ def test_a_run_ends_in_a_model_folder(data):
     assert list((data / "run/samples").glob("*.png"))
     card = (folder / "README.md").read_text()
     assert f"{scores['vae@jpeg']['image_auc']:.3f}" in card and "vae, JPEG 75" in card
+    assert "](portrait.png)" in card and (folder / "portrait.png").is_file()
     assert "seed 0; " in card and "](reliability.png)" in card and (folder / "reliability.png").is_file()
 
 
