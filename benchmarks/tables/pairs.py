@@ -15,6 +15,7 @@ DEGRADATIONS: dict[str, Degradation | None] = {
     "JPEG 75": degradation("jpeg", 75),
     "JPEG 50": degradation("jpeg", 50),
     "half size": degradation("downscale", 0.5),
+    "colour at half size": degradation("chroma", 2),
 }
 #: Seed of masks in place of those on disk; None takes these.
 MASKS: dict[str, int | None] = {"given": None, "moved": 0}

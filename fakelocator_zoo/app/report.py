@@ -19,7 +19,7 @@ Report = dict[str, Any]
 _VERDICTS = {
     "fake": "Traces of a generator were found.",
     "real": "No traces of a generator were found. That does not prove that the photo is real.",
-    "unsure": "The probability is too near to the threshold for a verdict.",
+    "unsure": "The probability lies just below the threshold, where some real photos lie as well.",
     "not judged": "The photo is not good enough for a verdict; the number is what the model guesses.",
 }
 

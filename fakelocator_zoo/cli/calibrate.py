@@ -74,6 +74,7 @@ def calibrate(
         terminal.say_failures(failures)
         raise
     loaded.temperature, loaded.threshold = fitted.temperature, fitted.threshold
+    loaded.limits = {**(loaded.limits or {}), "unsure": fitted.unsure}
     _write(loaded.cpu(), source, out, fitted, false_alarms)
     _show(before, fitted)
     typer.echo(f"model: {out}")

@@ -22,6 +22,8 @@ from fakelocator_zoo.transforms.degradations import Degradation, jpeg
 CONDITIONS: Mapping[str, Degradation | None] = {"as they are": None, "JPEG 75": partial(jpeg, quality=75)}
 #: With fewer photos, or fewer fakes, nothing is fitted.
 MIN_IMAGES = 20
+#: Photos that reach "unsure", for each that reaches the threshold.
+UNSURE_PHOTOS = 5
 #: Key of all fakes together in :attr:`Calibration.reliability`.
 ALL = "all"
 _FOLDS = 5
@@ -46,6 +48,15 @@ def fit_threshold(probabilities: Sequence[float] | np.ndarray, false_alarms: flo
     return float(np.clip(np.quantile(probabilities, 1 - false_alarms), 1e-4, 1 - 1e-4))
 
 
+def fit_unsure(probabilities: Sequence[float] | np.ndarray, false_alarms: float) -> float:
+    """How far "unsure" reaches below the threshold of :func:`fit_threshold`.
+
+    It starts at the fake probability that :data:`UNSURE_PHOTOS` times as many photos exceed.
+    """
+    low = fit_threshold(probabilities, min(1.0, UNSURE_PHOTOS * false_alarms))
+    return fit_threshold(probabilities, false_alarms) - low
+
+
 class ScoredImage(NamedTuple):
     """What a model says of one image."""
 
@@ -58,6 +69,7 @@ class Calibration(NamedTuple):
 
     temperature: float
     threshold: float
+    unsure: float  #: how far "unsure" reaches below the threshold
     photos: int  #: that were judged
     fakes: int
     #: "generator, condition" and "all, condition": of images that the temperature was not fitted to; empty without
@@ -125,7 +137,8 @@ def fit_calibration(images: Sequence[ScoredImage], temperature: float, false_ala
                 rows = judged[:, column] & (~is_fake | (generator == ALL) | (generators == generator))
                 found[f"{generator}, {condition}"] = reliability(held_out[rows, column], is_fake[rows])
     alarms = expit(margins[judged & ~labels] / temperature)
-    return Calibration(temperature, fit_threshold(alarms, false_alarms), photos, fakes, found)
+    threshold, unsure = fit_threshold(alarms, false_alarms), fit_unsure(alarms, false_alarms)
+    return Calibration(temperature, threshold, unsure, photos, fakes, found)
 
 
 def _held_out_probabilities(margins: np.ndarray, is_fake: np.ndarray) -> np.ndarray:

@@ -136,7 +136,8 @@ def write_card(
         eval_results=results or None,
         **{key: value for key, value in about.items() if value},  # type: ignore[arg-type]
     )
-    facts = {f"`{key}`": _fact(value) for key, value in config.items() if not isinstance(value, Mapping)}
+    values = {**config, **(config.get("limits") or {})}
+    facts = {f"`{key}`": _fact(value) for key, value in values.items() if not isinstance(value, Mapping)}
     facts |= {
         "Numbers in the weights file": f"{numbers:,}",
         "Trained on": trained_on or "not stated",

@@ -238,9 +238,9 @@ class Localizer:
 
     def _verdict(self, fake_probability: float, unsure: float) -> Verdict:
         threshold = float(getattr(self.model, "threshold", 0.5))
-        if abs(fake_probability - threshold) < unsure:
-            return "unsure"
-        return "fake" if fake_probability >= threshold else "real"
+        if fake_probability >= threshold:
+            return "fake"
+        return "unsure" if fake_probability >= threshold - unsure else "real"
 
 
 def _fast(model: nn.Module) -> nn.Module:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from scipy.fft import dctn
 
-#: Limits of a model without ``limits`` of its own: below these a decision is not given.
+#: Limits of a model without ``limits`` of its own: below the first two no decision is given.
 DEFAULT_LIMITS: Mapping[str, float] = {
     "smallest_face": 64,  # pixels of the shorter side of the face, hairline to chin
     "lowest_jpeg_quality": 50,
-    "unsure": 0.1,  # half-width around the threshold in which the verdict is "unsure"
+    "unsure": 0.1,  # from so far below the threshold on the verdict is "unsure"
 }
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -29,8 +29,15 @@ _MIN_LEVELS = 8
 
 
 def limits_of(model: Any) -> dict[str, float]:
-    """``model.limits`` over :data:`DEFAULT_LIMITS`."""
-    return {**DEFAULT_LIMITS, **(getattr(model, "limits", None) or {})}
+    """``model.limits`` over :data:`DEFAULT_LIMITS`.
+
+    Raises:
+        ValueError: for a limit of an unknown name.
+    """
+    own = getattr(model, "limits", None) or {}
+    if unknown := set(own) - set(DEFAULT_LIMITS):
+        raise ValueError(f"limits: {', '.join(sorted(unknown))} is none of {', '.join(DEFAULT_LIMITS)}")
+    return {**DEFAULT_LIMITS, **own}
 
 
 def jpeg_quality(image: np.ndarray) -> int | None:
@@ -130,10 +137,10 @@ def _table_fit(luma: np.ndarray) -> np.ndarray:
 
 def poor_compression(image: np.ndarray, limits: Mapping[str, float]) -> str | None:
     """Why a photo (H, W, 3) uint8 is too compressed to judge, or None."""
-    found = jpeg_quality(image)
-    if found is None or found >= limits["lowest_jpeg_quality"]:
+    found, lowest = jpeg_quality(image), limits["lowest_jpeg_quality"]
+    if found is None or found >= lowest:
         return None
-    return f"heavily compressed: JPEG quality about {found}"
+    return f"heavily compressed: JPEG quality about {found}, at least {lowest:.0f} is needed"
 
 
 def poor_region(region: np.ndarray, face_size: int, limits: Mapping[str, float]) -> str | None:
@@ -141,5 +148,5 @@ def poor_region(region: np.ndarray, face_size: int, limits: Mapping[str, float])
     if is_halftone(region):
         return "not a photograph: 1-bit or halftone"
     if face_size < limits["smallest_face"]:
-        return f"too small to judge: {face_size} px"
+        return f"too small to judge: {face_size} px, at least {limits['smallest_face']:.0f} px are needed"
     return None

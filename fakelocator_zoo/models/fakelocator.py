@@ -58,6 +58,8 @@ class FakeLocator(PretrainedMixin, SegmentationModel):
         dropout: of the classification head.
         temperature: the logits are divided by it (calibration); fitted on validation images.
         threshold: fake probability from which on an image is called fake; fitted on validation photos.
+        limits: of size and JPEG quality below which an image is not judged, and of "unsure", by the names of
+            :data:`fakelocator_zoo.inference.quality.DEFAULT_LIMITS`; fitted on validation images.
         in_channels, classes: smp's arguments; 3 and 1 are the only values.
 
     Raises:
@@ -92,6 +94,7 @@ class FakeLocator(PretrainedMixin, SegmentationModel):
         dropout: float = 0.2,
         temperature: float = 1.0,
         threshold: float = 0.5,
+        limits: Mapping[str, float] | None = None,
         in_channels: int = 3,
         classes: int = 1,
     ) -> None:
@@ -126,6 +129,7 @@ class FakeLocator(PretrainedMixin, SegmentationModel):
         self.evidence_stride = int(self.encoder.output_stride)  # type: ignore[arg-type]
         self.classification_head = ClassificationHead(channels[-1], self.evidence_stride, dropout)
         self.temperature, self.threshold = float(temperature), float(threshold)
+        self.limits = None if limits is None else dict(limits)
 
         self.attention_temperature = float(attention_temperature)
         self.attention_parts: tuple[str, ...] | None = None
@@ -161,7 +165,8 @@ class FakeLocator(PretrainedMixin, SegmentationModel):
         Raises:
             ValueError: where the face parser is a foreign one, which no configuration can rebuild.
         """
-        config = {**self._config, "temperature": self.temperature, "threshold": self.threshold}
+        fitted = {"temperature": self.temperature, "threshold": self.threshold, "limits": self.limits}
+        config = {**self._config, **fitted}
         if self.face_parser is None:
             return config
         parser_config = getattr(self.face_parser, "config", None)

@@ -16,6 +16,7 @@ from fakelocator_zoo.evaluation.reliability import Reliability, add_to_card
 from fakelocator_zoo.generators.network import Generator
 from fakelocator_zoo.hub.files import write_whole
 from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.limits import fit_limits
 from fakelocator_zoo.training.recipe import Recipe
 from fakelocator_zoo.training.validation import (
     Scores,
@@ -37,7 +38,7 @@ def write_model(
     training: str,
     report: Callable[[str], None],
 ) -> None:
-    """Fit temperature and threshold, then write ``out/validation.json`` and, whole or not at all, ``out/model``.
+    """Fit what is stored with the model, then write ``out/validation.json`` and, whole or not at all, ``out/model``.
 
     Args:
         model: in eval mode.
@@ -46,7 +47,9 @@ def write_model(
         training: command, steps, seed and time, for the card.
     """
     fitted = calibrate(model, images, photos, recipe.validation.false_alarms)
-    report(f"temperature {fitted['temperature']:.3f}, threshold {fitted['threshold']:.3f}")
+    if images:
+        model.limits = {**(model.limits or {}), **fit_limits(model, images)}
+    report(", ".join(f"{name} {value:.3g}" for name, value in {**fitted, **(model.limits or {})}.items()))
     metrics: dict[str, dict[str, float]] = {}
     reliabilities: dict[str, Reliability] = {}
     if images:

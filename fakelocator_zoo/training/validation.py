@@ -15,7 +15,7 @@ from torch import Tensor
 from fakelocator_zoo.data.index_crops import IndexCrops
 from fakelocator_zoo.data.photos import reduced
 from fakelocator_zoo.evaluation import metrics
-from fakelocator_zoo.evaluation.calibration import fit_temperature, fit_threshold
+from fakelocator_zoo.evaluation.calibration import fit_temperature, fit_threshold, fit_unsure
 from fakelocator_zoo.evaluation.reliability import Reliability, reliability
 from fakelocator_zoo.images import list_images, read_image
 from fakelocator_zoo.images.folders import IMAGE_SUFFIXES, walk_files
@@ -185,7 +185,7 @@ def predict(
 def calibrate(
     model: FakeLocator, images: Sequence[ValidationImage], photos: Sequence[Path], false_alarms: float = 0.01
 ) -> dict[str, float]:
-    """Set ``model.temperature`` and ``model.threshold`` from validation images and photos; returns both.
+    """Set temperature, threshold and limit of "unsure" from validation images and photos; returns them.
 
     The temperature is fitted to the images as they are: compression removes texture, and a temperature that also fits
     compressed fakes would make every image "unsure". The threshold is the fake probability that a share
@@ -203,7 +203,8 @@ def calibrate(
     if reals:
         alarms = [row.probability for degrade in (None, _compress) for _, row in predict(model, reals, degrade)]
         model.threshold = fit_threshold(alarms, false_alarms)
-    return {"temperature": model.temperature, "threshold": model.threshold}
+        model.limits = {**(model.limits or {}), "unsure": fit_unsure(alarms, false_alarms)}
+    return {"temperature": model.temperature, "threshold": model.threshold, **(model.limits or {})}
 
 
 def _sized(photos: Sequence[Path]) -> Iterator[ValidationImage]:

@@ -1,4 +1,4 @@
-"""Degradations of arrays (H, W, 3) uint8: JPEG compression, blur, noise, downscaling.
+"""Degradations of arrays (H, W, 3) uint8: JPEG compression, blur, noise, downscaling, of the colour alone as well.
 
 Evaluation applies the same degradation to real and fake images.
 """
@@ -63,12 +63,26 @@ def downscale(image: np.ndarray, factor: float) -> np.ndarray:
     return np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
 
 
+def chroma(image: np.ndarray, factor: float) -> np.ndarray:
+    """The image (H, W, 3) uint8 with its colour reduced to 1 / ``factor`` of the sides and enlarged again.
+
+    JPEG 4:2:0 stores the colour so, at a factor of 2. The luma stays.
+    """
+    if factor < 1:
+        raise ValueError(f"the colour's factor must be at least 1, got {factor}")
+    luma, *colours = Image.fromarray(image).convert("YCbCr").split()
+    size = max(1, round(luma.width / factor)), max(1, round(luma.height / factor))
+    coarse = [each.resize(size, Image.Resampling.BOX).resize(luma.size, Image.Resampling.BILINEAR) for each in colours]
+    return np.array(Image.merge("YCbCr", (luma, *coarse)).convert("RGB"))
+
+
 #: Name -> function of an image and a strength.
 DEGRADATIONS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "jpeg": jpeg,
     "blur": blur,
     "noise": noise,
     "downscale": downscale,
+    "chroma": chroma,
 }
 
 

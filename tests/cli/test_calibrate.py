@@ -61,6 +61,7 @@ def test_without_fakes_the_threshold_alone_is_fitted(photos: Path, model: Path, 
     assert "reliability is not known" in stdout and "photos are few for 0.01 false alarms" in stderr
     old, new = (FakeLocator.from_pretrained(folder) for folder in (model, tmp_path / "mine"))
     assert old.temperature == new.temperature and old.threshold != new.threshold
+    assert set(new.limits) == {*(old.limits or {}), "unsure"}
 
 
 def test_too_few_photos_leave_nothing(photos: Path, model: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from fakelocator_zoo.evaluation.calibration import (
     fit_calibration,
     fit_temperature,
     fit_threshold,
+    fit_unsure,
     score_images,
 )
 from fakelocator_zoo.evaluation.reliability import draw_reliability, reliability
@@ -72,6 +73,13 @@ def test_temperature_of_logits_that_were_scaled() -> None:
 def test_the_threshold_lets_the_given_share_pass() -> None:
     values = np.random.default_rng(0).random(1000)
     assert np.mean(values > fit_threshold(values, 0.05)) == pytest.approx(0.05, abs=0.001)
+
+
+def test_unsure_starts_where_five_times_as_many_photos_pass() -> None:
+    values = np.random.default_rng(0).random(1000)
+    start = fit_threshold(values, 0.02) - fit_unsure(values, 0.02)
+    assert np.mean(values > start) == pytest.approx(0.1, abs=0.001)
+    assert fit_unsure(values, 0.3) == pytest.approx(fit_threshold(values, 0.3), abs=0.01), "no more than all photos"
 
 
 def scored(count: int, scale: float) -> list[ScoredImage]:

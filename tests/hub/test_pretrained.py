@@ -55,6 +55,7 @@ def attending() -> FakeLocator:
         attending,
         lambda: FakeLocator("tu-test_resnet", encoder_depth=4, decoder_channels=(16, 8, 8, 8), texture_channels=None),
         lambda: FakeLocator("tu-test_resnet", decoder_upsampling="transposed", temperature=2.0, threshold=0.7, **SMALL),
+        lambda: FakeLocator("tu-test_resnet", limits={"smallest_face": 40, "unsure": 0.2}, **SMALL),
         lambda: FaceParser(("background", "skin", "nose"), **PARSER),
         lambda: Generator("pixel_shuffle", levels=1, norm="batch", width=4),
     ],

@@ -13,7 +13,7 @@ from PIL import Image
 from fakelocator_zoo.images import ImageError
 from fakelocator_zoo.inference import faces, prepare, quality
 from fakelocator_zoo.inference.faces import DetectedFace
-from fakelocator_zoo.inference.localizer import Face, Localizer
+from fakelocator_zoo.inference.localizer import Localizer
 from tests.inference.stubs import StubModel, as_batch, noise, smooth
 
 BOXES = [(8, 16, 72, 112), (56, 24, 120, 104)]
@@ -153,7 +153,14 @@ def verdict_at(probability: float, image: np.ndarray | None = None, **attributes
 @pytest.mark.usefixtures("two_faces")
 @pytest.mark.parametrize(
     ("probability", "threshold", "verdict"),
-    [(0.9, 0.5, "fake"), (0.1, 0.5, "real"), (0.55, 0.5, "unsure"), (0.7, 0.85, "real"), (0.8, 0.85, "unsure")],
+    [
+        (0.9, 0.5, "fake"),
+        (0.1, 0.5, "real"),
+        (0.51, 0.5, "fake"),
+        (0.41, 0.5, "unsure"),
+        (0.7, 0.85, "real"),
+        (0.8, 0.85, "unsure"),
+    ],
 )
 def test_the_verdict_follows_the_threshold_of_the_model(probability: float, threshold: float, verdict: str) -> None:
     assert verdict_at(probability, threshold=threshold) == (verdict, None)
@@ -164,14 +171,17 @@ def test_what_cannot_be_judged_says_why() -> None:
     photo = smooth(120, 130)
     one_bit = np.asarray(Image.fromarray(photo).convert("1").convert("RGB"))
     assert verdict_at(0.9, one_bit) == ("not judged", "not a photograph: 1-bit or halftone")
-    assert verdict_at(0.9, limits={"smallest_face": 100}) == ("not judged", "too small to judge: 64 px")
+    assert verdict_at(0.9, limits={"smallest_face": 100}) == (
+        "not judged",
+        "too small to judge: 64 px, at least 100 px are needed",
+    )
     assert verdict_at(0.9, limits={"smallest_face": 64}) == ("fake", None)
 
 
 @pytest.mark.usefixtures("two_faces")
 def test_heavy_compression_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "jpeg_quality", lambda image: 30)
-    assert verdict_at(0.9) == ("not judged", "heavily compressed: JPEG quality about 30")
+    assert verdict_at(0.9) == ("not judged", "heavily compressed: JPEG quality about 30, at least 50 is needed")
     assert verdict_at(0.9, limits={"lowest_jpeg_quality": 25}) == ("fake", None)
 
 
@@ -180,9 +190,9 @@ def test_faces_that_were_judged_decide_for_the_photo(monkeypatch: pytest.MonkeyP
     result = localizer(StubModel(threshold=0.999))(smooth(96, 128))
     assert [each.verdict for each in result.faces] == ["real", "not judged"]
     assert result.verdict == "real" and result.fake_probability == result.faces[0].fake_probability
-    assert result.faces[1] == Face(
-        (96, 0, 128, 32), result.faces[1].fake_probability, "not judged", "too small to judge: 32 px"
-    )
+    small = result.faces[1]
+    assert (small.box, small.verdict) == ((96, 0, 128, 32), "not judged")
+    assert small.reason == "too small to judge: 32 px, at least 64 px are needed"
 
 
 @pytest.mark.usefixtures("two_faces")

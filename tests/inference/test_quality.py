@@ -101,7 +101,7 @@ def test_what_was_no_jpeg_has_no_quality(image: np.ndarray) -> None:
 
 def test_reasons_name_what_is_wrong(photo: np.ndarray) -> None:
     assert poor_region(photo, 64, DEFAULT_LIMITS) is None
-    assert poor_region(photo, 63, DEFAULT_LIMITS) == "too small to judge: 63 px"
+    assert poor_region(photo, 63, DEFAULT_LIMITS) == "too small to judge: 63 px, at least 64 px are needed"
     assert poor_region(error_diffusion(photo), 64, DEFAULT_LIMITS) == "not a photograph: 1-bit or halftone"
 
 
@@ -110,6 +110,8 @@ def test_limits_of_the_model_come_first() -> None:
     assert limits_of(model)["smallest_face"] == 40
     assert limits_of(model)["unsure"] == DEFAULT_LIMITS["unsure"]
     assert limits_of(object()) == DEFAULT_LIMITS
+    with pytest.raises(ValueError, match="smallest_ear is none of smallest_face"):
+        limits_of(SimpleNamespace(limits={"smallest_ear": 40}))
 
 
 @pytest.mark.data

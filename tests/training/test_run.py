@@ -49,6 +49,7 @@ def run(asked: Recipe, data: Path, out: str) -> Path:
 def test_a_run_ends_in_a_model_folder(data):
     folder = run(recipe(), data, "run")
     model = FakeLocator.from_pretrained(folder)
+    assert set(model.limits) == {"smallest_face", "lowest_jpeg_quality", "unsure"}
     assert 0 < model.threshold < 1 and model.temperature > 0
     assert model.predict(torch.rand(1, 3, 40, 40)).fakeness_map.shape == (1, 1, 40, 40)
     scores = json.loads((data / "run/validation.json").read_text())

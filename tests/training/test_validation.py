@@ -42,7 +42,8 @@ def test_the_threshold_lets_few_photos_pass(tiny_model, tmp_path):
         Image.fromarray(rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
     photos = sorted(tmp_path.glob("*.png"))
     figures = calibrate(tiny_model, images(4), photos, false_alarms=0.25)
-    assert figures == {"temperature": tiny_model.temperature, "threshold": tiny_model.threshold}
+    unsure = tiny_model.limits["unsure"]
+    assert figures == {"temperature": tiny_model.temperature, "threshold": tiny_model.threshold, "unsure": unsure}
     items = [ValidationImage(PHOTOS, np.asarray(Image.open(path)), None, None, 0) for path in photos]
     from fakelocator_zoo.training.validation import _compress, predict
 

@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from fakelocator_zoo.transforms.degradations import (
     DEGRADATIONS,
     blur,
+    chroma,
     degradation,
     downscale,
     jpeg,
@@ -23,7 +24,9 @@ def image() -> np.ndarray:
     return values.clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("name", "strength"), [("jpeg", 75), ("blur", 1.5), ("noise", 5), ("downscale", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "strength"), [("jpeg", 75), ("blur", 1.5), ("noise", 5), ("downscale", 1.0), ("chroma", 2)]
+)
 def test_every_degradation_gives_an_image_and_the_same_one_again(image, name, strength):
     before = image.copy()
     degrade = degradation(name, strength)
@@ -81,12 +84,23 @@ def test_downscale_gives_a_smaller_image(image, factor, expected):
         ("noise", -1, "not be negative"),
         ("downscale", 0, "(0, 1]"),
         ("downscale", 1.5, "(0, 1]"),
+        ("chroma", 0.5, "at least 1"),
     ],
 )
 def test_a_bad_degradation_is_refused_before_the_first_photo(name, strength, message):
     with pytest.raises(ValueError) as error:
         degradation(name, strength)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_chroma_changes_the_colour_and_keeps_the_luma(factor):
+    noise = np.random.default_rng(0).integers(108, 148, (40, 60, 3), dtype=np.uint8)
+    before, after = (np.asarray(Image.fromarray(each).convert("YCbCr")) for each in (noise, chroma(noise, factor)))
+    assert np.abs(after[..., 0].astype(int) - before[..., 0]).mean() < 2
+    assert (after[..., 1:].std(axis=(0, 1)) < before[..., 1:].std(axis=(0, 1)) / 1.5).all()
+    grey = np.repeat(noise[..., :1], 3, axis=2)
+    np.testing.assert_allclose(chroma(grey, factor), grey, atol=1)
 
 
 @pytest.mark.parametrize(
@@ -114,4 +128,4 @@ def test_what_is_no_degradation_with_its_strength_is_told(text, message):
 
 
 def test_every_degradation_is_tested_here():
-    assert set(DEGRADATIONS) == {"jpeg", "blur", "noise", "downscale"}
+    assert set(DEGRADATIONS) == {"jpeg", "blur", "noise", "downscale", "chroma"}

@@ -1,0 +1,60 @@
+"""How small and how compressed an image may be before a model guesses, measured on validation images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from fakelocator_zoo.data.photos import reduced
+from fakelocator_zoo.evaluation import metrics
+from fakelocator_zoo.models.fakelocator import FakeLocator
+from fakelocator_zoo.training.validation import PHOTOS, ValidationImage, predict
+from fakelocator_zoo.transforms.degradations import jpeg
+
+#: Mean image AUC over the validation generators below which decisions count as guesses; chance is 0.5.
+GUESS = 0.55
+#: Longest sides in pixels and JPEG qualities that are tried, the easiest first.
+SIDES = (192, 128, 96, 64, 48, 32)
+QUALITIES = (90, 80, 70, 60, 50, 40, 30)
+
+
+def fit_limits(model: FakeLocator, images: Sequence[ValidationImage]) -> dict[str, float]:
+    """The smallest size and the lowest JPEG quality down to which the model does not guess.
+
+    Args:
+        images: validation images, real and fake; they are reduced and compressed.
+
+    Returns:
+        ``smallest_face`` and ``lowest_jpeg_quality`` of :data:`fakelocator_zoo.inference.quality.DEFAULT_LIMITS`.
+        Where the model guesses from the start, they are the easiest that were tried.
+    """
+    return {
+        "smallest_face": _last_above_guess(
+            SIDES, lambda side: image_auc(model, images, partial(reduced, max_side=side))
+        ),
+        "lowest_jpeg_quality": _last_above_guess(
+            QUALITIES, lambda quality: image_auc(model, images, partial(jpeg, quality=quality))
+        ),
+    }
+
+
+def image_auc(
+    model: FakeLocator, images: Sequence[ValidationImage], degrade: Callable[[np.ndarray], np.ndarray]
+) -> float:
+    """Mean over the generators of the image AUC of their fakes, among their own real images and the photos."""
+    rows = predict(model, images, degrade)
+    probabilities = np.array([row.probability for _, row in rows])
+    labels, groups = np.array([item.label for item, _ in rows]), np.array([item.group for item, _ in rows])
+    members = [(groups == group) | (groups == PHOTOS) for group in sorted({*groups} - {PHOTOS})]
+    return float(np.mean([metrics.ranking(probabilities[each], labels[each] == 1).auc for each in members]))
+
+
+def _last_above_guess(values: Sequence[int], auc: Callable[[int], float]) -> float:
+    last = values[0]
+    for value in values:
+        if auc(value) < GUESS:
+            break
+        last = value
+    return last
