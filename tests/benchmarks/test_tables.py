@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from scipy.ndimage import gaussian_filter
 
 from benchmarks.harness import contenders
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table, table_function
-from benchmarks.tables import _end_to_end, clustering, controls, cross_attribute, design, speed, zoo
+from benchmarks.tables import _end_to_end, clustering, controls, cross_attribute, design, speed, verdicts, zoo
 from fakelocator_zoo.evaluation.samples import read_paired
 from fakelocator_zoo.face_parsing import FaceParser
+from fakelocator_zoo.training.validation import PHOTOS
 from fakelocator_zoo.zoo.models import list_models
 from tests.benchmarks.conftest import ENCODER, photo, write
 
@@ -55,8 +58,8 @@ def cells(table: Table, row: Row) -> dict[str, str]:
 def test_pairs_stand_beside_the_trivial_maps(options: Options) -> None:
     table = made("pairs", options)
     rows = {row[:2]: cells(table, row) for row in table.rows}
-    # Two kinds of masks, five degradations; a model and four trivial maps.
-    assert len(rows) == 2 * 5 * 5
+    # Two kinds of masks, six degradations; a model and four trivial maps.
+    assert len(rows) == 2 * 6 * 5
     assert set(table.details) == {"smooth", "dark"}
     for (images, predictor), row in rows.items():
         if predictor == "constant":
@@ -211,14 +214,39 @@ def test_a_bounded_design_names_what_it_left_out(options: Options) -> None:
 
 
 def test_every_change_of_the_design_is_a_recipe(recipe: Path) -> None:
-    import yaml
-
     from benchmarks.harness.training import merged
     from fakelocator_zoo.training.recipe import parse_recipe
 
     base = yaml.safe_load(recipe.read_text())
     for name, changes in design.VARIANTS.items():
         assert (parse_recipe(merged(base, changes)) == parse_recipe(base)) == (name == design.REFERENCE), name
+
+
+def test_verdicts_on_what_a_recipe_holds_out(options: Options, tiny_folder: Path, tmp_path: Path) -> None:
+    generators = {name: {"real": "pairs/real", "fake": f"pairs/fake/{name}"} for name in ("smooth", "dark")}
+    wanted = {"generators": list(generators), "photos": ["faces/set/images/*.png", "photos/camera/*.png"], "side": 64}
+    folder = shutil.copytree(tiny_folder, tmp_path / "tiny")
+    values = {"data": {"pairs": generators}, "validation": {**wanted, "images": 2, "threshold_photos": 2}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(values))
+    table = made("verdicts", replace(options, models=(str(folder),)))
+    rows = {row[0]: cells(table, row) for row in table.rows}
+    assert set(rows) == {*generators, *wanted["photos"], *verdicts.ALL}
+    assert {rows[name]["count"] for name in wanted["photos"]} == {"4"}, "two of six are those of the threshold"
+    for name, row in rows.items():
+        shares = [float(row[verdict].split()[0]) for verdict in verdicts.VERDICTS]
+        assert sum(shares) == pytest.approx(1, abs=0.002), name
+        assert (row["ECE"] == "-") == (name not in (*generators, verdicts.ALL[0]))
+
+
+def test_calibration_errors_are_of_temperatures_that_were_fitted_to_others() -> None:
+    """One generator's fakes are certain and right, the other's certain and wrong: each spoils the other's fit."""
+    labels = np.tile([0, 1], 40)
+    groups = np.where(labels == 0, PHOTOS, np.repeat(["good", "bad"], 40))
+    margins = np.where(labels == 0, -4.0, np.where(groups == "good", 4.0, -4.0))
+    errors = verdicts.held_out_errors(margins, labels, groups)
+    assert errors["bad"] == pytest.approx(0.5, abs=0.03), "its fakes pass as photos, at a temperature for good ones"
+    assert errors["good"] > 0.1, "and those of the good one are doubted"
+    assert errors["bad"] > errors[verdicts.ALL[0]] > errors["good"]
 
 
 def test_the_zoo_has_a_row_for_each_model(options: Options) -> None:
