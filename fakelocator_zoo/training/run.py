@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -129,15 +130,11 @@ def train(
     callbacks: list[Callback] = [Clock()]
     if images:
         callbacks += [Validation(images), SampleSheet(images, out / "samples")]
-    best = ModelCheckpoint(
-        checkpoints,
-        "best",
-        monitor="val/score" if images else None,
-        mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+    saved: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+    # Apart from the best, since `save_last` saves only when the best is saved; second, to hold the state of the first.
+    kept = [ModelCheckpoint(checkpoints, "last", **saved)]
+    if images:
+        kept.insert(0, ModelCheckpoint(checkpoints, "best", monitor="val/score", mode="max", **saved))
     try:
         trainer = lightning.Trainer(
             accelerator=device,
@@ -149,7 +146,7 @@ def train(
             # Counted in epochs: of a run that is counted in steps, Lightning repeats the last epoch when it resumes.
             max_epochs=math.ceil(recipe.optimisation.steps / recipe.validation.every),
             gradient_clip_val=recipe.optimisation.clip,
-            callbacks=[*callbacks, best, *([TQDMProgressBar()] if progress else [])],
+            callbacks=[*callbacks, *kept, *([TQDMProgressBar()] if progress else [])],
             logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
             enable_progress_bar=progress,
             enable_model_summary=False,
@@ -168,8 +165,8 @@ def train(
         return model_folder
     hours = (time.perf_counter() - started) / 3600
     report(f"trained for {hours:.2f} hours")
-    if images and best.best_model_path:
-        state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
+    if images:
+        state = torch.load(kept[0].best_model_path, weights_only=True, map_location="cpu")["state_dict"]
         module.load_state_dict(state)
     model.cpu().eval()
     machine = "a GPU" if on_gpu else f"{torch.get_num_threads()} CPU thread(s)"

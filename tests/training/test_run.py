@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from fakelocator_zoo import FakeLocator
+from fakelocator_zoo.training import module as training_module
 from fakelocator_zoo.training import run as training_run
 from fakelocator_zoo.training.recipe import Recipe, parse_recipe
 from fakelocator_zoo.training.run import train
@@ -88,6 +89,17 @@ def validated(run: Path) -> list[int]:
     """The steps, from 0, after which a run was validated."""
     rows = [row for path in sorted(run.glob("log/*/metrics.csv")) for row in csv.DictReader(path.open())]
     return [int(row["step"]) for row in rows if row.get("val/score")]
+
+
+def test_the_last_checkpoint_is_kept_beside_the_best(data, monkeypatch):
+    scores = iter([0.9, 0.5])
+    monkeypatch.setattr(training_module, "total_score", lambda figures: next(scores))
+    folder = run(recipe(), data, "run")
+    best, last = (torch.load(data / f"run/checkpoints/{name}.ckpt", weights_only=True) for name in ("best", "last"))
+    assert (best["global_step"], last["global_step"]) == (2, 4)
+    model = FakeLocator.from_pretrained(folder).state_dict()
+    key = next(name for name in model if name.startswith("decoder."))
+    torch.testing.assert_close(model[key], best["state_dict"][f"task.model.{key}"], atol=1e-3, rtol=1e-3)
 
 
 def test_a_folder_holds_one_recipe(data):
