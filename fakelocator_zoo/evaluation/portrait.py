@@ -34,7 +34,7 @@ TEXT = (
 )
 
 
-def portrait_sheet(model: FakeLocator, generator: nn.Module, height: int = 256) -> np.ndarray:
+def portrait_sheet(model: FakeLocator, generator: nn.Module, height: int = 192) -> np.ndarray:
     """The true map, then the repainted portrait and its located map after each of :data:`PROCESSINGS`.
 
     Args:
