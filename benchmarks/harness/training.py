@@ -134,10 +134,9 @@ def model_loss(
         truth, mask: (B, 1, H, W) in [0, 1], |real - fake| and how much of a pixel a generator made.
         label: (B,) 0 real, 1 fake.
     """
-    dense = model.dense(images, attention)
     known = torch.ones(len(images), 1, 1, 1, device=images.device)
-    weights = LossRecipe().model_dump()
-    return fakelocator_losses(dense, model.decide(dense), truth, mask, known, label, **weights)["loss"]
+    weights = LossRecipe(whole_weight=0.0).model_dump()  # no image is made as a whole
+    return fakelocator_losses(model.training_output(images, attention), truth, mask, known, label, **weights)["loss"]
 
 
 def fit(network: nn.Module, loss: Callable[[int], Tensor], steps: int, learning_rate: float = 2e-3) -> None:

@@ -21,6 +21,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "input: rgb": {"model": {"input": "rgb"}},
     "fakes: bank alone": {"fakes": {"pairs_share": 0.0, "whole_share": 0.0}},
     "no partial augmentation": {"partial_augmentation": 0.0},
+    "no loss of whole images": {"loss": {"whole_weight": 0.0}},
     "no texture branch": {"model": {"texture_channels": None}},
     "attention to the face: multiply at stage 3": {"model": {"attention": "face", "attention_mode": "multiply"}},
     "map loss: L1": {"loss": {"kind": "l1"}},

@@ -18,6 +18,8 @@ from fakelocator_zoo.models.heads import ClassificationHead
 from fakelocator_zoo.models.output import DenseOutput
 
 Runtime = Literal["auto", "torch", "onnx", "openvino"]
+#: Linear layers of the classification head; a file holds them so that torch can decide on stitched maps.
+DECISION_LAYERS = ("region", "image")
 #: Under this key a file holds its :class:`Metadata` as JSON.
 METADATA_KEY = "fakelocator"
 #: The fastest first, as `python -m benchmarks speed` measures them: of the default model on one thread at 512 px
@@ -39,14 +41,14 @@ class Metadata(NamedTuple):
     attention_temperature: float
     limits: dict[str, float] | None  #: below which an image is not judged; None stands for the package's
     precision: str  #: of the convolutions, float32 or int8
-    decision: dict[str, list[Any]]  #: weight (2, E + 2) and bias (2,) of the last layer, to decide on stitched maps
+    #: Weight and bias of each of the head's linear layers, to decide on stitched maps.
+    decision: dict[str, dict[str, list[Any]]]
 
     @classmethod
     def of(cls, model: FakeLocator, name: str, license: str, precision: str = "float32") -> Metadata:
         """Of a model."""
         from fakelocator_zoo import __version__
 
-        linear = model.classification_head.linear
         return cls(
             name=name,
             license=license,
@@ -59,12 +61,16 @@ class Metadata(NamedTuple):
             attention_temperature=model.attention_temperature,
             limits=getattr(model, "limits", None),
             precision=precision,
-            decision={"weight": linear.weight.tolist(), "bias": linear.bias.tolist()},
+            decision={name: _values(getattr(model.classification_head, name)) for name in DECISION_LAYERS},
         )
 
     def to_json(self) -> str:
         """As a file holds it."""
         return json.dumps(self._asdict())
+
+
+def _values(layer: nn.Module) -> dict[str, list[Any]]:
+    return {name: value.tolist() for name, value in layer.state_dict().items()}
 
 
 class Session(NamedTuple):
@@ -90,7 +96,9 @@ class ExportedModel(FakeLocator):
         self.attention_parts = None if face_parser is None else tuple(metadata.attention or ())
         self.attention_temperature = metadata.attention_temperature
         self.classification_head = ClassificationHead(1, metadata.evidence_stride, 0.0)
-        self.classification_head.linear.load_state_dict({k: torch.tensor(v) for k, v in metadata.decision.items()})
+        for name in DECISION_LAYERS:
+            values = {key: torch.tensor(value) for key, value in metadata.decision[name].items()}
+            getattr(self.classification_head, name).load_state_dict(values)
         self.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> ExportedModel:

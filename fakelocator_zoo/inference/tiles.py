@@ -86,7 +86,7 @@ def _stitched(
             if (bottom - top, right - left) == (height, width):
                 logits = model.decide(dense).float().cpu()
                 return logits, dense.p_fake_logits[:, 0].float().cpu(), dense.magnitude[:, 0].float().cpu()
-            for index, values in enumerate(dense[:4]):  # the fifth is for training
+            for index, values in enumerate(dense):
                 scale = stride if index >= 2 else 1  # evidence and confidence stand on the stride
                 if len(whole) <= index:
                     size = (math.ceil(height / scale), math.ceil(width / scale))

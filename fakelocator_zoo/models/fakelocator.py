@@ -27,7 +27,7 @@ from fakelocator_zoo.models.attention import (
 from fakelocator_zoo.models.decoder import DecoderUpsampling, FakeLocatorDecoder
 from fakelocator_zoo.models.encoder import build_encoder, encoder_normalisation
 from fakelocator_zoo.models.heads import ClassificationHead, MapHead
-from fakelocator_zoo.models.output import DenseOutput, FakeLocatorOutput
+from fakelocator_zoo.models.output import DenseOutput, FakeLocatorOutput, TrainingOutput
 from fakelocator_zoo.models.residual import INPUT_CHANNELS, InputKind, check_images, check_input, input_planes
 from fakelocator_zoo.models.texture import TextureBranch
 
@@ -267,15 +267,28 @@ class FakeLocator(PretrainedMixin, SegmentationModel):
         with self._stage_attention.applied(attention):
             return padded, list(self.encoder(planes))
 
+    def training_output(self, images: Tensor, attention: Tensor | None = None) -> TrainingOutput:
+        """What the losses compare; arguments and errors are those of :meth:`forward`."""
+        dense, fine = self._dense_and_texture(images, self._attended(images, attention)[0])
+        head, stride = self.classification_head, self.evidence_stride
+        averaged = F.avg_pool2d(dense.p_fake_logits, stride, ceil_mode=True)
+        log_odds = head.log_odds(dense.evidence, dense.confidence, averaged)
+        return TrainingOutput(
+            dense, head.sum_odds(log_odds), None if fine is None else self.segmentation_head.average(fine), log_odds
+        )
+
     def _dense(self, images: Tensor, attention: Tensor | None) -> DenseOutput:
+        return self._dense_and_texture(images, attention)[0]
+
+    def _dense_and_texture(self, images: Tensor, attention: Tensor | None) -> tuple[DenseOutput, Tensor | None]:
         height, width = images.shape[-2:]
         padded, features = self._encoded(images, attention)
         texture = None if self.texture is None else self.texture(padded)
-        p_fake_logits, magnitude, alone = self.segmentation_head(self.decoder(features, texture), texture)
+        p_fake_logits, magnitude, fine = self.segmentation_head(self.decoder(features, texture), texture)
         evidence, confidence = self.classification_head.maps(features[-1])
         p_fake_logits, magnitude = p_fake_logits[..., :height, :width], magnitude[..., :height, :width]
-        alone = None if alone is None else alone[..., :height, :width]
-        return DenseOutput(p_fake_logits, magnitude, evidence, confidence, alone)
+        fine = None if fine is None else fine[..., :height, :width]
+        return DenseOutput(p_fake_logits, magnitude, evidence, confidence), fine
 
     def _attended(self, images: Tensor, attention: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """The attention that the caller gave, or the parser's, and whether it found a face."""

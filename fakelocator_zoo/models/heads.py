@@ -46,16 +46,16 @@ class MapHead(nn.Module):
             self.conv.bias.copy_(torch.tensor([INITIAL_P_FAKE, INITIAL_MAGNITUDE]))  # type: ignore[union-attr]
 
     def forward(self, decoded: Tensor, texture: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Logits of P(fake), magnitude, and in training what the texture branch alone adds to the logits."""
+        """Logits of P(fake), magnitude, and what the texture branch adds to the logits before they are averaged."""
         logits, magnitude = self.conv(decoded).split(1, dim=1)
-        alone = None
+        fine = None
         if self.texture is not None and texture is not None:
             fine = F.interpolate(self.texture(texture), size=logits.shape[-2:], mode="bilinear", align_corners=False)
             logits = logits + fine
-            alone = self._average(fine) if self.training else None
-        return self._average(logits), torch.sigmoid(magnitude), alone
+        return self.average(logits), torch.sigmoid(magnitude), fine
 
-    def _average(self, logits: Tensor) -> Tensor:
+    def average(self, logits: Tensor) -> Tensor:
+        """Logits (B, 1, H, W) averaged over the window."""
         if not self.cells:
             return logits
         coarse = F.avg_pool2d(logits, AVERAGE_STRIDE, ceil_mode=True)
@@ -64,10 +64,11 @@ class MapHead(nn.Module):
 
 
 class ClassificationHead(nn.Module):
-    """The real/fake decision: pooled evidence and two summaries of P(fake), then one linear layer.
+    """The real/fake decision: the odds of "fake" are the odds of a fake region plus those of a fake image.
 
-    The confidence map that weighs the evidence is learned, as in TruFor (Guillaro et al., CVPR 2023). The logits of
-    P(fake) enter as their mean and as their mean weighted by the odds of "fake", which follows the clearest area.
+    A region shows in P(fake): its logits enter as their mean and as their mean weighted by the odds of "fake", which
+    follows the clearest area. An image that a generator made as a whole shows in the encoder's features, the evidence,
+    pooled by a learned confidence map as in TruFor (Guillaro et al., CVPR 2023). One linear layer reads each.
 
     Args:
         in_channels: channels of the deepest encoder feature.
@@ -85,7 +86,8 @@ class ClassificationHead(nn.Module):
         )
         self.confidence = nn.Conv2d(EVIDENCE_CHANNELS, 1, 1)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(EVIDENCE_CHANNELS + 2, 2)
+        self.region = nn.Linear(2, 1)
+        self.image = nn.Linear(EVIDENCE_CHANNELS, 1)
 
     def maps(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """The deepest feature (B, C, h, w) -> evidence (B, E, h, w) and the logits of its weights (B, 1, h, w)."""
@@ -103,7 +105,17 @@ class ClassificationHead(nn.Module):
 
     def decide(self, evidence: Tensor, confidence: Tensor, p_fake_logits: Tensor) -> Tensor:
         """:meth:`forward` where the logits of P(fake) are averaged over the stride already, (B, 1, h, w)."""
+        return self.sum_odds(self.log_odds(evidence, confidence, p_fake_logits))
+
+    @staticmethod
+    def sum_odds(log_odds: Tensor) -> Tensor:
+        """Log-odds (B, 2) of two kinds of fake -> logits (B, 2), real and fake."""
+        fake = log_odds.logsumexp(dim=1, keepdim=True)
+        return torch.cat([torch.zeros_like(fake), fake], dim=1)
+
+    def log_odds(self, evidence: Tensor, confidence: Tensor, p_fake_logits: Tensor) -> Tensor:
+        """Log-odds (B, 2) of a fake region and of an image made as a whole; arguments as for :meth:`decide`."""
         places = p_fake_logits.flatten(1)
         clearest = (places * places.softmax(dim=1)).sum(dim=1, keepdim=True)
-        pooled = self.dropout(self.pool(evidence, confidence))
-        return self.linear(torch.cat([pooled, places.mean(dim=1, keepdim=True), clearest], dim=1))
+        region = self.region(torch.cat([places.mean(dim=1, keepdim=True), clearest], dim=1))
+        return torch.cat([region, self.image(self.dropout(self.pool(evidence, confidence)))], dim=1)

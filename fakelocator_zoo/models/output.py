@@ -14,8 +14,15 @@ class DenseOutput(NamedTuple):
     magnitude: Tensor  #: (B, 1, H, W) in [0, 1], |real - fake| to expect of a fake pixel
     evidence: Tensor  #: (B, C, h, w), features that the decision pools; h = ceil(H / stride)
     confidence: Tensor  #: (B, 1, h, w), logit of the weight of each place in that pooling
-    #: (B, 1, H, W), what the texture branch alone adds to ``p_fake_logits``; in training mode only.
-    texture_logits: Tensor | None = None
+
+
+class TrainingOutput(NamedTuple):
+    """What the losses compare for images (B, 3, H, W): maps, decision, and parts of both that have their own loss."""
+
+    dense: DenseOutput
+    logits: Tensor  #: (B, 2), real and fake
+    texture_logits: Tensor | None  #: (B, 1, H, W), what the texture branch alone adds to ``dense.p_fake_logits``
+    log_odds: Tensor  #: (B, 2), of a fake region and of an image made as a whole
 
 
 class FakeLocatorOutput(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch.nn.functional as F
 from torch import Tensor
 
-from fakelocator_zoo.models.output import DenseOutput
+from fakelocator_zoo.models.output import TrainingOutput
 
 MapLoss = Literal["l1", "l2"]
 
@@ -25,8 +25,7 @@ def map_loss(predicted: Tensor, true: Tensor, kind: MapLoss = "l1") -> Tensor:
 
 
 def fakelocator_losses(
-    dense: DenseOutput,
-    logits: Tensor,
+    output: TrainingOutput,
     fakeness_map: Tensor,
     mask: Tensor,
     known: Tensor,
@@ -38,11 +37,12 @@ def fakelocator_losses(
     p_fake_weight: float = 1.0,
     texture_weight: float = 0.0,
     classification_weight: float = 1.0,
+    whole_weight: float = 0.0,
 ) -> dict[str, Tensor]:
     """The weighted parts of the training loss, and their sum as ``loss``.
 
     Args:
-        dense, logits: predictions for images (B, 3, H, W).
+        output: predictions for images (B, 3, H, W).
         fakeness_map: true |real - fake|, (B, 1, H, W) in [0, 1].
         mask: how much of each pixel the generator made, (B, 1, H, W) in [0, 1]; the target of P(fake).
         known: (B, 1, 1, 1), 1 where the two maps are known, 0 for an image that teaches the decision alone.
@@ -51,19 +51,26 @@ def fakelocator_losses(
         map_scale: both maps are multiplied by this inside the map loss. The true map is small (0.02 to 0.07 inside a
             fake region), so unscaled it teaches "nothing anywhere" for a long time.
         texture_weight: of the same loss as P(fake)'s, on the texture branch alone (deep supervision).
+        whole_weight: of cross-entropy on the log-odds of an image made as a whole, over such images and real ones.
+            Partial fakes would otherwise keep the evidence from learning them.
     """
-    p_logits = dense.p_fake_logits.float()
-    product = p_logits.sigmoid() * dense.magnitude.float()
+    p_logits = output.dense.p_fake_logits.float()
+    product = p_logits.sigmoid() * output.dense.magnitude.float()
     per_pixel = map_weight * map_loss(map_scale * product, map_scale * fakeness_map, kind)
     p_fake = p_fake_weight * F.binary_cross_entropy_with_logits(p_logits, mask, reduction="none")
     count = known.sum().clamp(min=1)
     parts = {
         "map": (known * per_pixel).mean(dim=(1, 2, 3)).sum() / count,
         "p_fake": (known * p_fake).mean(dim=(1, 2, 3)).sum() / count,
-        "classification": classification_weight * F.cross_entropy(logits.float(), label),
+        "classification": classification_weight * F.cross_entropy(output.logits.float(), label),
     }
-    if dense.texture_logits is not None:
-        texture = F.binary_cross_entropy_with_logits(dense.texture_logits.float(), mask, reduction="none")
+    if whole_weight > 0:
+        whole = (known.flatten() == 0).float()
+        taught = (label == 0).float() + whole  # whole is fake
+        odds = F.binary_cross_entropy_with_logits(output.log_odds[:, 1].float(), whole, reduction="none")
+        parts["whole"] = whole_weight * (taught * odds).sum() / taught.sum().clamp(min=1)
+    if output.texture_logits is not None:
+        texture = F.binary_cross_entropy_with_logits(output.texture_logits.float(), mask, reduction="none")
         parts["texture"] = texture_weight * (known * texture).mean(dim=(1, 2, 3)).sum() / count
     parts["loss"] = sum(parts.values())  # type: ignore[assignment]
     return parts

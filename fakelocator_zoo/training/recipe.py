@@ -116,6 +116,7 @@ class LossRecipe(_Section):
     p_fake_weight: float = Field(default=1.0, ge=0)
     texture_weight: float = Field(default=1.0, ge=0)
     classification_weight: float = Field(default=0.5, ge=0)
+    whole_weight: float = Field(default=0.5, ge=0)
 
 
 class OptimisationRecipe(_Section):

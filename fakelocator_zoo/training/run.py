@@ -171,7 +171,8 @@ def train(
     model.cpu().eval()
     machine = "a GPU" if on_gpu else f"{torch.get_num_threads()} CPU thread(s)"
     training = (
-        f"`fakelocator train recipe.yaml --data DATA --out {out.name}`: {recipe.optimisation.steps} steps of "
+        f"`fakelocator train recipe.yaml --data DATA{' --bank BANK' if bank is not None else ''} --out {out.name}`: "
+        f"{recipe.optimisation.steps} steps of "
         f"{recipe.optimisation.batch_size} images, seed {recipe.seed}; "
         f"{hours:.1f} hours on {machine}{' since the run was resumed' if resumed else ''}"
     )

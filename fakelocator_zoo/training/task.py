@@ -85,10 +85,8 @@ class FakeLocatorTask(nn.Module):
     def losses(self, batch: TrainingBatch) -> dict[str, Tensor]:
         """The parts of the loss and their sum ``loss``."""
         options = self.recipe.loss
-        dense = self.model.dense(batch.images, batch.attention)
         return fakelocator_losses(
-            dense,
-            self.model.decide(dense),
+            self.model.training_output(batch.images, batch.attention),
             batch.fakeness_map,
             batch.mask,
             batch.known,
@@ -99,4 +97,5 @@ class FakeLocatorTask(nn.Module):
             p_fake_weight=options.p_fake_weight,
             texture_weight=options.texture_weight,
             classification_weight=options.classification_weight,
+            whole_weight=options.whole_weight if self.recipe.data.whole else 0.0,
         )

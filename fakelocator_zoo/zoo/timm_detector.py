@@ -51,8 +51,8 @@ class FakeLocatorDetector(nn.Module):
             self.reset_classifier(num_classes)
 
     def get_classifier(self) -> nn.Module:
-        """The last linear layer (an identity where ``num_classes`` is 0)."""
-        return self.locator.classification_head.linear if self.head is None else self.head
+        """The linear layer that reads the features (an identity where ``num_classes`` is 0)."""
+        return self.locator.classification_head.image if self.head is None else self.head
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
         """Replace the decision by a new linear layer on the mean of the features, or by that mean for 0 classes."""

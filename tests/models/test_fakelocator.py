@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import pickle
 
 import pytest
@@ -105,16 +106,38 @@ def test_the_map_is_probability_times_magnitude(tiny_model):
 
 
 @torch.no_grad()
-def test_in_training_the_texture_branch_speaks_for_itself():
-    model, images = tiny().train(), torch.rand(2, 3, 44, 56)
-    alone = model.dense(images).texture_logits
+def test_losses_see_the_texture_branch_alone():
+    model, images = tiny(), torch.rand(2, 3, 44, 56)
+    alone = model.training_output(images).texture_logits
     assert alone.shape == (2, 1, 44, 56)
-    changed = tiny().train()
-    changed.load_state_dict(model.state_dict())
-    for parameter in changed.decoder.parameters():
+    for parameter in model.decoder.parameters():
         parameter.zero_()
-    torch.testing.assert_close(changed.dense(images).texture_logits, alone)
-    assert tiny(texture_channels=None).train().dense(images).texture_logits is None
+    torch.testing.assert_close(model.training_output(images).texture_logits, alone)
+    assert tiny(texture_channels=None).training_output(images).texture_logits is None
+
+
+@torch.no_grad()
+def test_losses_see_what_forward_predicts(tiny_model):
+    images = torch.rand(2, 3, 44, 56)
+    output = tiny_model.training_output(images)
+    torch.testing.assert_close(output.dense, tiny_model.dense(images))
+    torch.testing.assert_close(output.logits / tiny_model.temperature, tiny_model(images).logits)
+    torch.testing.assert_close(output.log_odds.logsumexp(dim=1), output.logits[:, 1])
+
+
+@torch.no_grad()
+def test_a_fake_region_and_a_fake_image_each_make_an_image_fake(tiny_model):
+    head, dense = copy.deepcopy(tiny_model.classification_head), tiny_model.dense(torch.rand(1, 3, 64, 64))
+
+    def odds(region: float, image: float) -> float:
+        for layer, bias in ((head.region, region), (head.image, image)):
+            layer.weight.zero_()
+            layer.bias.fill_(bias)
+        real, fake = head(dense.evidence, dense.confidence, dense.p_fake_logits)[0]
+        return float((fake - real).exp())
+
+    assert odds(math.log(3), math.log(2)) == pytest.approx(3 + 2, rel=1e-4)
+    assert odds(math.log(3), -50) == pytest.approx(3, rel=1e-4) and odds(-50, math.log(2)) == pytest.approx(2, rel=1e-4)
 
 
 @torch.no_grad()
@@ -133,12 +156,9 @@ def test_stitched_maps_give_the_decision_of_the_whole(tiny_model):
     left, right = tiny_model.dense(images[..., :384]), tiny_model.dense(images[..., 128:])
     stitched = []
     for name, one, other in zip(DenseOutput._fields, left, right, strict=True):
-        if name == "texture_logits":
-            assert one is other is None, "a model in eval mode has no need of them"
-            continue
         scale = 1 if name in ("p_fake_logits", "magnitude") else stride
         stitched.append(torch.cat([one[..., : 256 // scale], other[..., 128 // scale :]], dim=-1))
-    for one, other in zip(stitched, whole[:-1], strict=True):
+    for one, other in zip(stitched, whole, strict=True):
         torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-2)
     torch.testing.assert_close(
         tiny_model.decide(DenseOutput(*stitched)), tiny_model(images).logits, atol=1e-3, rtol=1e-2

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fakelocator_zoo.models.output import DenseOutput
+from fakelocator_zoo.models.output import DenseOutput, TrainingOutput
 from fakelocator_zoo.training.losses import fakelocator_losses, map_loss
 
 
@@ -21,17 +21,21 @@ def test_unknown_map_loss():
         map_loss(torch.rand(1), torch.rand(1), "dice")
 
 
-def example(p_fake: float, magnitude: float) -> DenseOutput:
-    p_logits = torch.logit(torch.full((2, 1, 8, 8), p_fake))
-    return DenseOutput(p_logits, torch.full((2, 1, 8, 8), magnitude), torch.zeros(2, 4, 1, 1), torch.zeros(2, 1, 1, 1))
-
-
-def losses(dense: DenseOutput, truth: float, mask: float, known: tuple[float, float] = (1, 1), **options):
-    full = torch.ones(2, 1, 8, 8)
-    logits, label = torch.tensor([[9.0, -9.0], [-9.0, 9.0]]), torch.tensor([0, 1])
-    return fakelocator_losses(
-        dense, logits, truth * full, mask * full, torch.tensor(known).view(2, 1, 1, 1), label, **options
+def example(p_fake: float, magnitude: float) -> TrainingOutput:
+    """Predictions for a real and a fake image, both decided right."""
+    p_logits, logits = torch.logit(torch.full((2, 1, 8, 8), p_fake)), torch.tensor([[9.0, -9.0], [-9.0, 9.0]])
+    magnitudes, evidence, confidence = (
+        torch.full((2, 1, 8, 8), magnitude),
+        torch.zeros(2, 4, 1, 1),
+        torch.zeros(2, 1, 1, 1),
     )
+    return TrainingOutput(DenseOutput(p_logits, magnitudes, evidence, confidence), logits, None, torch.zeros(2, 2))
+
+
+def losses(output: TrainingOutput, truth: float, mask: float, known: tuple[float, float] = (1, 1), **options):
+    full = torch.ones(2, 1, 8, 8)
+    known_maps, label = torch.tensor(known).view(2, 1, 1, 1), torch.tensor([0, 1])
+    return fakelocator_losses(output, truth * full, mask * full, known_maps, label, **options)
 
 
 def test_the_product_is_compared_with_the_true_map():
@@ -53,9 +57,19 @@ def test_the_texture_branch_is_supervised_by_itself():
 
 
 def test_images_made_as_a_whole_teach_the_decision_alone():
-    dense = example(0.3, 0.2)
-    alone = losses(dense, 0.1, 1.0, known=(1, 1))
-    half = losses(dense, 0.1, 1.0, known=(1, 0))
-    none = losses(dense, 0.1, 1.0, known=(0, 0))
+    output = example(0.3, 0.2)
+    alone = losses(output, 0.1, 1.0, known=(1, 1))
+    half = losses(output, 0.1, 1.0, known=(1, 0))
+    none = losses(output, 0.1, 1.0, known=(0, 0))
     torch.testing.assert_close(half["map"], alone["map"])  # a mean over the images that are known
     assert none["map"] == 0 and none["p_fake"] == 0 and none["classification"] == alone["classification"]
+
+
+@pytest.mark.parametrize(("known", "taught"), [((1, 0), "real and whole"), ((1, 1), "real alone")])
+def test_partial_fakes_do_not_teach_the_odds_of_an_image_made_as_a_whole(known, taught):
+    """The two log-odds of an image made as a whole are 0 and 3 here; the real image's costs log 2."""
+    output = example(0.3, 0.2)._replace(log_odds=torch.tensor([[5.0, 0.0], [5.0, 3.0]]))
+    part = losses(output, 0.1, 1.0, known=known, whole_weight=2.0)["whole"]
+    whole = math.log1p(math.exp(-3.0))
+    expected = (math.log(2) + whole) / 2 if taught == "real and whole" else math.log(2)
+    assert part == pytest.approx(2 * expected, rel=1e-4)
