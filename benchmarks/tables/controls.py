@@ -117,20 +117,19 @@ def run(options: Options) -> Table:
     Raises:
         Skipped: where ``--data`` holds no real photos.
     """
-    sources = photo_sets(options)
-    sets = {f"{source}, {side} px": photos for (source, side), photos in sources.items()}
-    noisy = photo_sets(options, (NOISY_SIDE,), NOISE)
-    sets |= {f"{source}, with noise": photos for (source, _), photos in noisy.items()}
+    clean, noisy = photo_sets(options), photo_sets(options, (NOISY_SIDE,), NOISE)
+    named = {(source, side): f"{source}, {side} px" for source, side in clean}
+    named_noisy = {(source, side): f"{source}, with noise" for source, side in noisy}
+    sets = {named[key]: photos for key, photos in clean.items()}
+    sets |= {named_noisy[key]: photos for key, photos in noisy.items()}
     sets |= changed_regions(options)
     if not sets:
         raise Skipped(f"it needs real photos: give --data a folder with {'/, '.join(REAL)}/")
     contenders = models(options)
     found, notes = evaluate_sets(options, "controls", sets, contenders)
-    rows = [
-        row for contender in contenders for row in _photo_rows(contender, sources, lambda name: found.get(name, {}))
-    ]
-    for contender in contenders:
-        rows += _noisy_rows(contender, [source for source, _ in noisy], found)
+    rows = [row for each in contenders for row in _photo_rows("real photos", each, SIDES, named, found)]
+    for each in contenders:
+        rows += _photo_rows("real photos with noise", each, (NOISY_SIDE,), named_noisy, found)
     for name in (name for name in sets if name in CONTROLS):
         for contender in contenders:
             evaluation = found.get(name, {}).get(contender.name)
@@ -183,43 +182,32 @@ def changed_regions(options: Options) -> dict[str, EvaluationSet]:
 
 
 def _photo_rows(
+    what: str,
     contender: Contender,
-    sources: Mapping[tuple[str, int], EvaluationSet],
-    found: Callable[[str], Mapping[str, Evaluation]],
+    sides: Sequence[int],
+    sets: Mapping[tuple[str, int], str],
+    found: Mapping[str, Mapping[str, Evaluation]],
 ) -> list[Row]:
-    rows = []
-    for side in SIDES:
+    """A row for each source and for all of them, at each side.
+
+    Args:
+        sets: source and longest side -> the name that its photos have in ``found``.
+    """
+    rows: list[Row] = []
+    for side in sides:
         pooled: list[np.ndarray] = []
-        for source in dict.fromkeys(name for name, _ in sources):
+        for source in dict.fromkeys(name for name, _ in sets):
             # A source whose photos are all smaller counts as it was measured at the side before.
-            at = max((each for name, each in sources if name == source and each <= side), default=None)
-            evaluation = found(f"{source}, {at} px").get(contender.name)
+            at = max((each for name, each in sets if name == source and each <= side), default=0)
+            evaluation = found.get(sets.get((source, at), ""), {}).get(contender.name)
             if evaluation is None:
                 continue
             called = _called(evaluation)
             pooled.append(called)
             if at == side:
-                rows.append((f"real photos: {source}", contender.name, f"{side} px", *_share(called)))
+                rows.append((f"{what}: {source}", contender.name, f"{side} px", *_share(called)))
         if pooled:
-            alarms = _share(np.concatenate(pooled))
-            rows.append((f"real photos: {EVERY}", contender.name, f"{side} px", *alarms))
-    return rows
-
-
-def _noisy_rows(
-    contender: Contender, sources: Sequence[str], found: Mapping[str, Mapping[str, Evaluation]]
-) -> list[Row]:
-    rows: list[Row] = []
-    pooled: list[np.ndarray] = []
-    for source in sources:
-        evaluation = found.get(f"{source}, with noise", {}).get(contender.name)
-        if evaluation is not None:
-            called = _called(evaluation)
-            rows.append((f"real photos with noise: {source}", contender.name, f"{NOISY_SIDE} px", *_share(called)))
-            pooled.append(called)
-    if pooled:
-        alarms = _share(np.concatenate(pooled))
-        rows.append((f"real photos with noise: {EVERY}", contender.name, f"{NOISY_SIDE} px", *alarms))
+            rows.append((f"{what}: {EVERY}", contender.name, f"{side} px", *_share(np.concatenate(pooled))))
     return rows
 
 
