@@ -13,13 +13,14 @@ from fakelocator_zoo.inference.localizer import Localizer
 from fakelocator_zoo.zoo.models import DEFAULT_MODEL, list_models, model_table
 
 PARTS = ("eyes", "mouth", "hair")
+WHOLE = "face"  # what `fakelocator demo` repaints
 
 
 @pytest.fixture(scope="module")
 def demos() -> dict[str, DemoResult]:
     localizer = Localizer(DEFAULT_MODEL, device="cpu")
     generator = load_generator("generator_demo.open")
-    return {part: run_demo(localizer, generator, part) for part in PARTS}
+    return {part: run_demo(localizer, generator, part) for part in (*PARTS, WHOLE)}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -42,8 +43,8 @@ def test_the_painted_part_is_the_brightest(demos, part):
     assert located[painted].mean() > 1.25 * located[inside & ~painted].mean()
 
 
-def test_the_untouched_portrait_is_not_called_fake(demos):
-    assert demos["mouth"].untouched.verdict != "fake"
+def test_the_untouched_portrait_is_called_real_and_the_repainted_one_fake(demos):
+    assert (demos[WHOLE].untouched.verdict, demos[WHOLE].located.verdict) == ("real", "fake")
 
 
 def test_repainting_leaves_the_rest_alone():

@@ -11,8 +11,8 @@ from typing import Any
 
 from fakelocator_zoo.hub.files import CONFIG, WEIGHTS, read_config
 
-#: What a name without tag means: the weights that find most. Others are asked for by their tag.
-DEFAULT_TAG = "research"
+#: What a name without tag means: weights that anybody may use.
+DEFAULT_TAG = "open"
 _HUB_ID = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 
@@ -33,7 +33,7 @@ def bundled_names(model_type: str | None = None) -> list[str]:
 
 
 def find_bundled(name: str) -> Path | None:
-    """The folder of a bundled model, or None; an architecture without tag means its tag ``research``, or its first."""
+    """The folder of a bundled model, or None; an architecture without tag means its tag ``open``, or its first."""
     names = bundled_names()
     if name not in names:
         tagged = [each for each in names if each.split(".")[0] == name]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fakelocator_zoo.models.fakelocator import FakeLocator
 
-DEFAULT_MODEL = "fakelocator_mobilenetv4_conv_small.research"
+DEFAULT_MODEL = "fakelocator_mobilenetv4_conv_small.open"
 _PREFIX = "fakelocator_"
 _MODEL_TYPE = "fakelocator"
 

@@ -56,6 +56,25 @@ def test_the_lowest_quality_at_which_it_does_not_guess(tiny_model, monkeypatch):
 
 
 @torch.no_grad()
+def test_a_small_image_is_cut_out_around_its_fake_region(tiny_model):
+    """A dark corner in bright images: too little of the whole to decide by, and all of a cut of its size."""
+    made = []
+    for number, item in enumerate(images()):
+        image, mask = np.full((200, 200, 3), 250 - number, np.uint8), np.zeros((200, 200), np.float32)
+        if item.label:
+            image[:40, 160:] = 10
+            mask[:40, 160:] = 1
+        made.append(item._replace(image=image, mask=mask if item.label else None))
+    seen = []
+    decide = darkness(tiny_model).forward
+    tiny_model.forward = lambda batch: seen.append(batch) or decide(batch)
+    fit_limits(tiny_model, made)
+    small = torch.cat([batch for batch in seen if batch.shape[-1] == 32])
+    dark = small.mean(dim=(1, 2, 3)) < 0.1
+    assert dark.sum() == 6 and (small[dark] < 0.1).all()
+
+
+@torch.no_grad()
 def test_photos_stand_against_each_generator(tiny_model):
-    assert image_auc(darkness(tiny_model), images(), lambda image: image) == 1
+    assert image_auc(darkness(tiny_model), images()) == 1
     assert image_auc(darkness(tiny_model), images(), lambda image: 255 - image) == 0

@@ -31,7 +31,7 @@ def test_list_models(root, options, expected):
 
 def test_bundled_models_of_every_type(root):
     assert bundled_names() == ["face_parser.open", *EVERYTHING]
-    assert find_bundled("fakelocator_test_resnet") == root / "fakelocator_test_resnet.research"
+    assert find_bundled("fakelocator_test_resnet") == root / "fakelocator_test_resnet.open"
     assert find_bundled("nothing") is None
 
 

@@ -93,7 +93,7 @@ def test_two_classes_are_the_models_decision(registered, tiny_model, tag):
     model = timm.create_model(ARCHITECTURE + tag, pretrained=True).eval()
     images = torch.rand(2, 3, 97, 131)
     torch.testing.assert_close(model(images), tiny_model(images).logits)
-    assert model.pretrained_cfg["tag"] == (tag or ".research")[1:]
+    assert model.pretrained_cfg["tag"] == (tag or ".open")[1:]
     with pytest.raises(ValueError, match="reset_classifier"):
         model.forward_head(model.forward_features(images))
 
