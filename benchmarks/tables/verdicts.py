@@ -139,8 +139,10 @@ def _rows(name: str, result: Mapping[str, Any]) -> list[Row]:
         groups: dict[str, Counter[str]] = {group: Counter(counts) for group, counts in result[kind].items()}
         for group, counts in {**groups, everything: sum(groups.values(), Counter())}.items():
             total = sum(counts.values())
+            if not total:  # every held-out photo was one of the threshold's
+                continue
             fake = cell(asdict(proportion_interval(counts["fake"], total)))
-            shares = (f"{counts[verdict] / total:.3f}" if total else "-" for verdict in VERDICTS[1:])
+            shares = (f"{counts[verdict] / total:.3f}" for verdict in VERDICTS[1:])
             errors = (f"{each[group]:.3f}" if group in each else "-" for each in result["errors"])
             rows.append((group, name, str(total), fake, *shares, *errors))
     return rows
