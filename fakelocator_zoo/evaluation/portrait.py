@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import nn
 
-from fakelocator_zoo.hub.files import CARD
-from fakelocator_zoo.images import write_image
+from fakelocator_zoo.evaluation.card_picture import append_picture
 from fakelocator_zoo.inference.demo import demo_photo, repaint
 from fakelocator_zoo.inference.faces import find_faces
 from fakelocator_zoo.inference.localizer import Localizer
@@ -61,9 +60,8 @@ def portrait_sheet(model: FakeLocator, generator: nn.Module, height: int = 192) 
 
 def add_portrait(folder: Path, model: FakeLocator, generator: nn.Module) -> None:
     """Write portrait.png into a model folder and a section with it at the end of its card."""
-    write_image(folder / PICTURE, portrait_sheet(model, generator))
-    with (folder / CARD).open("a", encoding="utf-8") as card:
-        card.write(f"\n## What it misses\n\n{TEXT}\n\n![The repainted portrait after processing]({PICTURE})\n")
+    sheet = portrait_sheet(model, generator)
+    append_picture(folder, PICTURE, sheet, "What it misses", TEXT, "The repainted portrait after processing")
 
 
 def _enlarged(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fakelocator_zoo.hub.files import CARD
-from fakelocator_zoo.images import write_image
+from fakelocator_zoo.evaluation.card_picture import append_picture
 
 BINS = 10
 PICTURE = "reliability.png"
@@ -81,9 +80,7 @@ def draw_reliability(panels: Mapping[str, Reliability]) -> np.ndarray:
 
 def add_to_card(folder: Path, panels: Mapping[str, Reliability], text: str) -> None:
     """Write reliability.png into a model folder and a section with it, below ``text``, at the end of its card."""
-    write_image(folder / PICTURE, draw_reliability(panels))
-    with (folder / CARD).open("a", encoding="utf-8") as card:
-        card.write(f"\n## Reliability\n\n{text}\n\n![Reliability diagram]({PICTURE})\n")
+    append_picture(folder, PICTURE, draw_reliability(panels), "Reliability", text, "Reliability diagram")
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], name: str, found: Reliability) -> None:

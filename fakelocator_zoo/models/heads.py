@@ -67,7 +67,7 @@ class ClassificationHead(nn.Module):
     """The real/fake decision: the odds of "fake" are the odds of a fake region plus those of a fake image.
 
     A region shows in P(fake): its logits enter as their mean and as their mean weighted by the odds of "fake", which
-    follows the clearest area. An image that a generator made as a whole shows in the encoder's features, the evidence,
+    follows the clearest area. An entirely synthesised image shows in the encoder's features, the evidence,
     pooled by a learned confidence map as in TruFor (Guillaro et al., CVPR 2023). One linear layer reads each.
 
     Args:
@@ -114,7 +114,7 @@ class ClassificationHead(nn.Module):
         return torch.cat([torch.zeros_like(fake), fake], dim=1)
 
     def log_odds(self, evidence: Tensor, confidence: Tensor, p_fake_logits: Tensor) -> Tensor:
-        """Log-odds (B, 2) of a fake region and of an image made as a whole; arguments as for :meth:`decide`."""
+        """Log-odds (B, 2) of a fake region and of an entirely synthesised image; arguments as for :meth:`decide`."""
         places = p_fake_logits.flatten(1)
         clearest = (places * places.softmax(dim=1)).sum(dim=1, keepdim=True)
         region = self.region(torch.cat([places.mean(dim=1, keepdim=True), clearest], dim=1))

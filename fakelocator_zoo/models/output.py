@@ -22,7 +22,7 @@ class TrainingOutput(NamedTuple):
     dense: DenseOutput
     logits: Tensor  #: (B, 2), real and fake
     texture_logits: Tensor | None  #: (B, 1, H, W), what the texture branch alone adds to ``dense.p_fake_logits``
-    log_odds: Tensor  #: (B, 2), of a fake region and of an image made as a whole
+    log_odds: Tensor  #: (B, 2), of a fake region and of an entirely synthesised image
 
 
 class FakeLocatorOutput(NamedTuple):

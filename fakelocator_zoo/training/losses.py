@@ -51,7 +51,7 @@ def fakelocator_losses(
         map_scale: both maps are multiplied by this inside the map loss. The true map is small (0.02 to 0.07 inside a
             fake region), so unscaled it teaches "nothing anywhere" for a long time.
         texture_weight: of the same loss as P(fake)'s, on the texture branch alone (deep supervision).
-        whole_weight: of cross-entropy on the log-odds of an image made as a whole, over such images and real ones.
+        whole_weight: of cross-entropy on the log-odds of an entirely synthesised image, over such images and real ones.
             Partial fakes would otherwise keep the evidence from learning them.
     """
     p_logits = output.dense.p_fake_logits.float()
@@ -65,10 +65,10 @@ def fakelocator_losses(
         "classification": classification_weight * F.cross_entropy(output.logits.float(), label),
     }
     if whole_weight > 0:
-        whole = (known.flatten() == 0).float()
-        taught = (label == 0).float() + whole  # whole is fake
-        odds = F.binary_cross_entropy_with_logits(output.log_odds[:, 1].float(), whole, reduction="none")
-        parts["whole"] = whole_weight * (taught * odds).sum() / taught.sum().clamp(min=1)
+        synthesised = (known.flatten() == 0).float()
+        weight = (label == 0).float() + synthesised  # 0 for partial fakes
+        odds = F.binary_cross_entropy_with_logits(output.log_odds[:, 1].float(), synthesised, reduction="none")
+        parts["whole"] = whole_weight * (weight * odds).sum() / weight.sum().clamp(min=1)
     if output.texture_logits is not None:
         texture = F.binary_cross_entropy_with_logits(output.texture_logits.float(), mask, reduction="none")
         parts["texture"] = texture_weight * (known * texture).mean(dim=(1, 2, 3)).sum() / count

@@ -127,14 +127,13 @@ def train(
     module = FakeLocatorModule(FakeLocatorTask(model, recipe, generators), crops, workers)
     checkpoints = out / "checkpoints"
     last = checkpoints / "last.ckpt"
+    saved: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+    best = ModelCheckpoint(checkpoints, "best", monitor="val/score", mode="max", **saved)
     callbacks: list[Callback] = [Clock()]
     if images:
-        callbacks += [Validation(images), SampleSheet(images, out / "samples")]
-    saved: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
-    # Apart from the best, since `save_last` saves only when the best is saved; second, to hold the state of the first.
-    kept = [ModelCheckpoint(checkpoints, "last", **saved)]
-    if images:
-        kept.insert(0, ModelCheckpoint(checkpoints, "best", monitor="val/score", mode="max", **saved))
+        callbacks += [Validation(images), SampleSheet(images, out / "samples"), best]
+    # Apart from the best, since `save_last` saves only when the best is saved; after it, to hold its state.
+    callbacks.append(ModelCheckpoint(checkpoints, "last", **saved))
     try:
         trainer = lightning.Trainer(
             accelerator=device,
@@ -146,7 +145,7 @@ def train(
             # Counted in epochs: of a run that is counted in steps, Lightning repeats the last epoch when it resumes.
             max_epochs=math.ceil(recipe.optimisation.steps / recipe.validation.every),
             gradient_clip_val=recipe.optimisation.clip,
-            callbacks=[*callbacks, *kept, *([TQDMProgressBar()] if progress else [])],
+            callbacks=[*callbacks, *([TQDMProgressBar()] if progress else [])],
             logger=CSVLogger(out, name="log"),  # a numbered folder for each start, so that resuming deletes nothing
             enable_progress_bar=progress,
             enable_model_summary=False,
@@ -166,14 +165,13 @@ def train(
     hours = (time.perf_counter() - started) / 3600
     report(f"trained for {hours:.2f} hours")
     if images:
-        state = torch.load(kept[0].best_model_path, weights_only=True, map_location="cpu")["state_dict"]
+        state = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
         module.load_state_dict(state)
     model.cpu().eval()
     machine = "a GPU" if on_gpu else f"{torch.get_num_threads()} CPU thread(s)"
     training = (
         f"`fakelocator train recipe.yaml --data DATA{' --bank BANK' if bank is not None else ''} --out {out.name}`: "
-        f"{recipe.optimisation.steps} steps of "
-        f"{recipe.optimisation.batch_size} images, seed {recipe.seed}; "
+        f"{recipe.optimisation.steps} steps of {recipe.optimisation.batch_size} images, seed {recipe.seed}; "
         f"{hours:.1f} hours on {machine}{' since the run was resumed' if resumed else ''}"
     )
     write_model(model, recipe, images, photos, out, training=training, report=report)

@@ -25,7 +25,7 @@ class TrainingBatch(NamedTuple):
     images: Tensor  #: (B, 3, H, W) in [0, 1]
     fakeness_map: Tensor  #: (B, 1, H, W) in [0, 1]
     mask: Tensor  #: (B, 1, H, W) in [0, 1], how much of a pixel a generator made
-    known: Tensor  #: (B, 1, 1, 1), 1 where the maps are known, 0 for images made as a whole
+    known: Tensor  #: (B, 1, 1, 1), 1 where the maps are known, 0 for entirely synthesised images
     label: Tensor  #: (B,) 0 real, 1 fake
     attention: Tensor | None  #: (B, 1, h, w) in [0, 1], None for a model without attention
 

@@ -65,11 +65,11 @@ def test_images_made_as_a_whole_teach_the_decision_alone():
     assert none["map"] == 0 and none["p_fake"] == 0 and none["classification"] == alone["classification"]
 
 
-@pytest.mark.parametrize(("known", "taught"), [((1, 0), "real and whole"), ((1, 1), "real alone")])
-def test_partial_fakes_do_not_teach_the_odds_of_an_image_made_as_a_whole(known, taught):
-    """The two log-odds of an image made as a whole are 0 and 3 here; the real image's costs log 2."""
+@pytest.mark.parametrize(("known", "weighted"), [((1, 0), "real and synthesised"), ((1, 1), "real alone")])
+def test_partial_fakes_have_no_weight_in_the_loss_of_entire_synthesis(known, weighted):
+    """The two log-odds of an entirely synthesised image are 0 and 3 here; the real image's costs log 2."""
     output = example(0.3, 0.2)._replace(log_odds=torch.tensor([[5.0, 0.0], [5.0, 3.0]]))
     part = losses(output, 0.1, 1.0, known=known, whole_weight=2.0)["whole"]
-    whole = math.log1p(math.exp(-3.0))
-    expected = (math.log(2) + whole) / 2 if taught == "real and whole" else math.log(2)
+    synthesised = math.log1p(math.exp(-3.0))
+    expected = (math.log(2) + synthesised) / 2 if weighted == "real and synthesised" else math.log(2)
     assert part == pytest.approx(2 * expected, rel=1e-4)
