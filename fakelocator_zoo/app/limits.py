@@ -20,7 +20,7 @@ MAX_VIDEO_FRAMES = 9000  #: of a video
 MAX_FRAME_PIXELS = 9_000_000  #: of a video's frame
 MAX_PHOTOS = 100  #: that are clustered at once
 MAX_SECONDS = 120.0  #: of a call, its wait for the one before included
-MAX_WAITING = 16  #: calls that wait; the next is told that the page is busy
+MAX_WAITING = 32  #: calls that wait; the next is told that the page is busy
 KEEP_SECONDS = 600  #: after which uploads and results are deleted
 
 #: Everything comes from the page itself. Gradio builds functions from strings and styles in place.
