@@ -18,6 +18,7 @@ from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
 from fakelocator_zoo.evaluation.calibration import fit_temperature
 from fakelocator_zoo.evaluation.reliability import reliability
+from fakelocator_zoo.evaluation.samples import spread
 from fakelocator_zoo.evaluation.statistics import proportion_interval
 from fakelocator_zoo.evaluation.tables import cell
 from fakelocator_zoo.hub.files import RECIPE
@@ -28,7 +29,6 @@ from fakelocator_zoo.training.recipe import Recipe, load_recipe
 from fakelocator_zoo.training.validation import (
     PHOTOS,
     QUALITY,
-    ValidationImage,
     held_out_photos,
     predict,
     validation_images,
@@ -44,8 +44,9 @@ TEXT = (
     "What `fakelocator locate` says of the fakes of the validation generators, which trained nothing, and of held-out "
     "photos that the threshold was not fitted to: the share of each verdict, with Wilson's 95 % interval for *fake*. "
     "*ECE* is the expected calibration error of fake probabilities (10 bins, real and fake weighing alike), of images "
-    f"as they are and after JPEG compression at quality {QUALITY}. The temperature of a generator's row is fitted to "
-    "the other generators and to other photos; the row of all generators takes these held-out probabilities together. "
+    f"as they are and after JPEG compression at quality {QUALITY}. The temperature of a generator's row is fitted, as "
+    "that of a model is, to images as they are: those of the other generators, and other photos. The row of all "
+    "generators takes these held-out probabilities together. "
     "Few images in a bin raise it."
 )
 
@@ -72,25 +73,31 @@ def run(options: Options) -> Table:
     return Table("Verdicts", TEXT, columns, rows, notes=skip_sentences(found))
 
 
-def held_out_errors(margins: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+def held_out_errors(margins: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> list[dict[str, float]]:
     """Expected calibration error of each generator, and of :data:`ALL`, at temperatures fitted to the others.
 
+    One dictionary for each condition.
+
     Args:
-        margins: (N,) logits of fake over real at temperature 1.
+        margins: (conditions, N) logits of fake over real; temperatures are fitted to the first condition.
         labels: (N,) 0 real, 1 fake.
         groups: (N,) the generator, or ``photos``, of which each half is left out in turn.
     """
-    errors, probabilities, fakes = {}, [], []
+    errors: list[dict[str, float]] = [{} for _ in margins]
+    probabilities, fakes = [], []
     photos = np.flatnonzero(groups == PHOTOS)
     generators = sorted({*groups} - {PHOTOS})
     for number, generator in enumerate(generators):
         held_out = groups == generator
         held_out[photos[number % 2 :: 2]] = True
-        temperature = fit_temperature(margins[~held_out], labels[~held_out])
-        probabilities.append(expit(margins[held_out] / temperature))
+        temperature = fit_temperature(margins[0, ~held_out], labels[~held_out])
+        probabilities.append(expit(margins[:, held_out] / temperature))
         fakes.append(labels[held_out] == 1)
-        errors[generator] = reliability(probabilities[-1], fakes[-1]).error
-    return errors | {ALL[0]: reliability(np.concatenate(probabilities), np.concatenate(fakes)).error}
+        for found, each in zip(errors, probabilities[-1], strict=True):
+            found[generator] = reliability(each, fakes[-1]).error
+    for found, each in zip(errors, np.concatenate(probabilities, axis=1), strict=True):
+        found[ALL[0]] = reliability(each, np.concatenate(fakes)).error
+    return errors
 
 
 def unseen_photos(recipe: Recipe, data: Path, count: int) -> dict[str, list[Path]]:
@@ -99,8 +106,9 @@ def unseen_photos(recipe: Recipe, data: Path, count: int) -> dict[str, list[Path
     found = {}
     for pattern, held_out in zip(recipe.validation.photos, held_out_photos(recipe, data), strict=True):
         left = [path for path in held_out if path not in seen]
-        found[pattern] = left[:: max(1, len(left) // count)][:count]
-    return {pattern: paths for pattern, paths in found.items() if paths}
+        if left:
+            found[pattern] = spread(left, count)
+    return found
 
 
 def _judge(name: str, recipe_path: Path, options: Options) -> dict[str, Any]:
@@ -118,19 +126,14 @@ def _judge(name: str, recipe_path: Path, options: Options) -> dict[str, Any]:
     }
     photos = unseen_photos(recipe, options.data, _count(options))
     seen = {pattern: _counted(localizer, [read_image(path) for path in paths]) for pattern, paths in photos.items()}
-    errors = [_errors(model, images, degrade) for degrade in (None, partial(jpeg, quality=QUALITY))]
-    return {"generators": verdicts, "photos": seen, "errors": errors}
+    looks = [predict(model, images, degrade) for degrade in (None, partial(jpeg, quality=QUALITY))]
+    margins = np.array([[row.margin for _, row in look] for look in looks])
+    labels, groups = (np.array([getattr(item, name) for item, _ in looks[0]]) for name in ("label", "group"))
+    return {"generators": verdicts, "photos": seen, "errors": held_out_errors(margins, labels, groups)}
 
 
 def _counted(localizer: Localizer, images: Sequence[np.ndarray]) -> dict[str, int]:
     return Counter(result.verdict for result in localizer(list(images)))
-
-
-def _errors(model: Any, images: Sequence[ValidationImage], degrade: Any) -> dict[str, float]:
-    rows = predict(model, images, degrade)
-    margins = np.array([row.margin for _, row in rows]) * model.temperature
-    labels, groups = (np.array([getattr(item, name) for item, _ in rows]) for name in ("label", "group"))
-    return held_out_errors(margins, labels, groups)
 
 
 def _rows(name: str, result: Mapping[str, Any]) -> list[Row]:

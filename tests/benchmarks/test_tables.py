@@ -243,10 +243,11 @@ def test_calibration_errors_are_of_temperatures_that_were_fitted_to_others() -> 
     labels = np.tile([0, 1], 40)
     groups = np.where(labels == 0, PHOTOS, np.repeat(["good", "bad"], 40))
     margins = np.where(labels == 0, -4.0, np.where(groups == "good", 4.0, -4.0))
-    errors = verdicts.held_out_errors(margins, labels, groups)
+    errors, of_noise = verdicts.held_out_errors(np.stack([margins, 0 * margins]), labels, groups)
     assert errors["bad"] == pytest.approx(0.5, abs=0.03), "its fakes pass as photos, at a temperature for good ones"
     assert errors["good"] > 0.1, "and those of the good one are doubted"
     assert errors["bad"] > errors[verdicts.ALL[0]] > errors["good"]
+    assert set(of_noise) == set(errors), "a condition that nothing was fitted to"
 
 
 def test_the_zoo_has_a_row_for_each_model(options: Options) -> None:
