@@ -89,7 +89,7 @@ def table_function(name: str) -> Callable[[Options], Table]:
         Skipped: where a package that it imports is not installed.
     """
     try:
-        return importlib.import_module(f"benchmarks.tables.{name.replace('-', '_')}").run  # type: ignore[no-any-return]
+        return importlib.import_module(f"benchmarks.tables.{name.replace('-', '_')}").run
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in ("benchmarks", "fakelocator_zoo"):
             raise

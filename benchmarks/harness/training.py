@@ -168,7 +168,7 @@ def kept_weights(network: N, options: Options, name: str, settings: Mapping[str,
         train()
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        save_model(network, unfinished)
+        save_model(network, str(unfinished))
         unfinished.replace(path)
     return network.eval()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import itertools
+import logging
 import os
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def time_ray(name: str, options: Options, count: int) -> dict[str, Any]:
     from fakelocator_zoo.inference.ray_engine import locate_on_ray
 
     load, seconds = functools.partial(load_on_one_thread, name), {}
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         with tempfile.TemporaryDirectory() as folder:
             photos = write_photos(options, Path(folder), count)

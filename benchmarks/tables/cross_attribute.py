@@ -146,8 +146,8 @@ def _by_seed(
         for test, scores in result["scores"].get(name, {}).items():
             if (result["part"], test) in chosen:
                 value = scores[figure]
-                found.setdefault(result["seed"], []).append(np.nan if value is None else value)
-    return np.array([np.mean(found[seed]) for seed in sorted(found)] or [np.nan])
+                found.setdefault(result["seed"], []).append(float("nan") if value is None else value)
+    return np.array([float(np.mean(found[seed])) for seed in sorted(found)] or [float("nan")])
 
 
 def _interval(by_seed: np.ndarray) -> str:

@@ -113,7 +113,8 @@ def _read_files(answers: Connection, kind: str, first: int, last: int) -> None:
     torch.set_num_threads(1)
     answers.send("ready")
     for number in range(first, last):
-        answer, started = {}, time.monotonic()
+        answer: dict[str, Any] = {}
+        started = time.monotonic()
         try:
             answer["outcome"] = read_damaged(kind, number)
         except BaseException as error:  # whatever it is, it is what the table is about

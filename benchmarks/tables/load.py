@@ -171,7 +171,7 @@ def _first_model(address: str) -> str:
     """The model that the page has chosen."""
     from gradio_client import Client
 
-    parameters = Client(address, verbose=False).view_api(return_format="dict")["named_endpoints"]["/locate"]  # type: ignore[index]
+    parameters = Client(address, verbose=False).view_api(return_format="dict")["named_endpoints"]["/locate"]
     return str(
         next(each for each in parameters["parameters"] if each["parameter_name"] == "model")["parameter_default"]
     )

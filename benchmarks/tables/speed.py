@@ -64,7 +64,7 @@ TEXT = (
 def run(options: Options) -> Table:
     """Rows for each model: forward passes by shape, folders, start, memory, workers, and int8's AUC."""
     results = run_cells(options, "speed", [cell for name in model_names(options) for cell in _cells(name, options)])
-    rows = [row for key, result in results.items() for row in _rows(*key.split("/"), result)]
+    rows = [row for key, result in results.items() for row in _rows(key, result)]
     text = TEXT.format(threads=options.threads, s="" if options.threads == 1 else "s")
     return Table("Speed", text, COLUMNS, [*rows, *_int8_rows(options)], notes=skip_sentences(results))
 
@@ -123,7 +123,7 @@ def exported(model: nn.Module, images: torch.Tensor) -> dict[str, Callable[[], o
         for suffix, int8 in (("", False), (", int8", True)):
             file = Path(folder) / f"model{int8}.onnx"
             export_model(model, file, int8=int8)  # type: ignore[arg-type]
-            found |= {f"{PLAIN}, {name}{suffix}": partial(load_to_run(file, name), images) for name in installed}
+            found |= {f"{PLAIN}, {name}{suffix}": partial(load_to_run(file, name), images) for name in installed}  # type: ignore[misc]
     return found
 
 
@@ -142,7 +142,8 @@ def _timed(config: Mapping[str, Any], side: int, batch: int, budget: float, devi
     return {"count": batch, "gflop": gflop, "seconds": interleaved_seconds(actions, budget=budget, device=device)}
 
 
-def _rows(model: str, given: str, result: Mapping[str, Any]) -> list[Row]:
+def _rows(key: str, result: Mapping[str, Any]) -> list[Row]:
+    model, given = key.split("/")
     if "skipped" in result:
         return []
     if "megabytes" in result:
