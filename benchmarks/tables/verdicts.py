@@ -83,21 +83,19 @@ def held_out_errors(margins: np.ndarray, labels: np.ndarray, groups: np.ndarray)
         labels: (N,) 0 real, 1 fake.
         groups: (N,) the generator, or ``photos``, of which each half is left out in turn.
     """
-    errors: list[dict[str, float]] = [{} for _ in margins]
-    probabilities, fakes = [], []
     photos = np.flatnonzero(groups == PHOTOS)
-    generators = sorted({*groups} - {PHOTOS})
-    for number, generator in enumerate(generators):
+    left_out = {}
+    for number, generator in enumerate(sorted({*groups} - {PHOTOS})):
         held_out = groups == generator
         held_out[photos[number % 2 :: 2]] = True
         temperature = fit_temperature(margins[0, ~held_out], labels[~held_out])
-        probabilities.append(expit(margins[:, held_out] / temperature))
-        fakes.append(labels[held_out] == 1)
-        for found, each in zip(errors, probabilities[-1], strict=True):
-            found[generator] = reliability(each, fakes[-1]).error
-    for found, each in zip(errors, np.concatenate(probabilities, axis=1), strict=True):
-        found[ALL[0]] = reliability(each, np.concatenate(fakes)).error
-    return errors
+        left_out[generator] = expit(margins[:, held_out] / temperature), labels[held_out] == 1
+    every, every_fake = (np.concatenate(each, axis=-1) for each in zip(*left_out.values(), strict=True))
+    left_out[ALL[0]] = every, every_fake
+    return [
+        {name: reliability(probabilities[condition], fakes).error for name, (probabilities, fakes) in left_out.items()}
+        for condition in range(len(margins))
+    ]
 
 
 def unseen_photos(recipe: Recipe, data: Path, count: int) -> dict[str, list[Path]]:
