@@ -10,16 +10,14 @@ import torch
 
 from benchmarks.harness.cells import files_digest
 from benchmarks.harness.contenders import Contender, load_model, model_names, models, outside, trivial
-from benchmarks.harness.edits import read_edits
 from benchmarks.harness.evaluations import evaluation_table
 from benchmarks.harness.options import Options
-from benchmarks.harness.table import Skipped, Table
+from benchmarks.harness.table import Table
+from benchmarks.harness.testsets import evaluation_sets
 from benchmarks.harness.training import bank_paths, base_recipe, fit, kept_weights, training_batches
 from benchmarks.rivals.networks import AttentionMapRegressor, GradCamClassifier, Rival, UnetDice
 from fakelocator_zoo.evaluation.predictors import ModelPredictor, Predictor
-from fakelocator_zoo.evaluation.samples import EvaluationSet, read_paired, read_whole
 from fakelocator_zoo.training.recipe import parse_recipe
-from fakelocator_zoo.transforms.degradations import degradation
 
 #: Networks by their names in the table; each gets the name of the first model's encoder.
 TRAINED: dict[str, Callable[[str], Rival]] = {
@@ -45,30 +43,6 @@ def run(options: Options) -> Table:
     contenders += [outside(spec, options) for spec in options.rivals]
     text = TEXT.format(steps=options.steps)
     return evaluation_table(options, "rivals", "Rivals", text, sets, "images", [*contenders, *trivial()])
-
-
-def evaluation_sets(options: Options) -> dict[str, EvaluationSet]:
-    """The test sets that ``--data`` holds.
-
-    Raises:
-        Skipped: where it holds none.
-    """
-    jpeg = degradation("jpeg", 75)
-    readers: dict[str, Callable[[], EvaluationSet]] = {
-        "pairs": lambda: read_paired(options.folder("pairs"), limit=options.limit),
-        "pairs, JPEG 75": lambda: read_paired(options.folder("pairs"), limit=options.limit, degrade=jpeg),
-        "attributes": lambda: read_edits(options.folder("attributes/attgan128"), limit=options.limit),
-        "whole": lambda: read_whole(options.folder("whole"), limit=options.limit),
-    }
-    found = {}
-    for name, read in readers.items():
-        try:
-            found[name] = read()
-        except Skipped:
-            continue
-    if not found:
-        raise Skipped("it needs fakes: give --data a folder with pairs/, attributes/attgan128/ or whole/")
-    return found
 
 
 def trained(name: str, encoder: str, recipe: dict[str, Any], options: Options) -> Contender:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.harness.cards import validation_metrics
 from benchmarks.harness.cells import Cell, files_digest, run_cells
 from benchmarks.harness.contenders import load_model
 from benchmarks.harness.options import Options
@@ -60,12 +61,7 @@ def run(options: Options) -> Table:
 
 def card_figures(header: Mapping[str, Any]) -> dict[str, float]:
     """Means over the validation generators of a card's front matter, of images as they are, by column."""
-    found: dict[str, dict[str, float]] = {}
-    for index in header.get("model-index") or ():
-        for result in index["results"]:
-            name = result["dataset"]["name"]
-            if "JPEG" not in name:
-                found[name] = {each["name"]: each["value"] for each in result["metrics"]}
+    found = validation_metrics(header)
     regions = [each for each in found.values() if "pixel AUC" in each]
     whole = [each for each in found.values() if "pixel AUC" not in each]
     columns = {

@@ -271,6 +271,17 @@ def test_figures_of_a_card_are_means_over_generators_as_they_are() -> None:
     assert zoo.card_figures({}) == {}
 
 
+def test_runs_of_one_recipe_stand_side_by_side(options: Options, tiny_folder: Path) -> None:
+    table = made("runs", replace(options, models=(str(tiny_folder), "fakelocator_mobilenetv4_conv_small.open")))
+    assert {row[1] for row in table.rows} == {"run 1", "run 2"}
+    assert "*run 1* is `tiny`" in table.text
+    validation = {row[1]: cells(table, row) for row in table.rows if row[0] == "validation"}
+    assert validation["run 1"]["pixel AUC"] == "-"  # its card says nothing
+    assert 0.5 < float(validation["run 2"]["pixel AUC"]) < 1
+    with pytest.raises(Skipped, match="at least twice"):
+        made("runs", options)
+
+
 def test_cross_attribute_has_attention_beside_its_baselines(options: Options) -> None:
     table = made("cross-attribute", options)
     names = [cross_attribute.NONE, cross_attribute.AFTERWARDS, cross_attribute.ALONE]
