@@ -33,9 +33,8 @@ from fakelocator_zoo.transforms.fakeness_map import fakeness_map
 
 #: Longest sides in pixels that photos are reduced to; none is enlarged.
 SIDES = (256, 512, 1024)
-#: Side in pixels, and standard deviation out of 255 in each channel, of the photos that are given noise. So weak a
-#: noise is the hardest: JPEG leaves smooth areas without any.
-NOISY_SIDE, NOISE = 512, 1.0
+#: Side in pixels, and standard deviation out of 255 in each channel, of the photos that are given noise.
+NOISY_SIDE, NOISE = 512, 2.0
 #: Folders of real photos, each with sources in folders below.
 REAL = ("faces", "photos", "pairs/real", "whole/real")
 EVERY = "all sources"
