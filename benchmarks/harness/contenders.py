@@ -51,11 +51,12 @@ def load_model(name: str, device: str = "cpu") -> FakeLocator:
 
 def models(options: Options) -> list[Contender]:
     """The models of a run."""
-    found = []
-    for name in model_names(options):
-        model, shown = load_model(name, options.device), Path(name).name
-        found.append(Contender(shown, model_identity(model), functools.partial(ModelPredictor, model, shown)))
-    return found
+    return [of_model(load_model(name, options.device), Path(name).name) for name in model_names(options)]
+
+
+def of_model(model: FakeLocator, shown: str) -> Contender:
+    """A loaded model by the name that tables show."""
+    return Contender(shown, model_identity(model), functools.partial(ModelPredictor, model, shown))
 
 
 def trivial() -> list[Contender]:

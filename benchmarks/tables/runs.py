@@ -6,22 +6,21 @@ python -m benchmarks runs --data DATA --model NAME --model FOLDER_OF_ANOTHER_RUN
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.harness.cards import validation_metrics
-from benchmarks.harness.contenders import Contender, load_model
+from benchmarks.harness.contenders import load_model, of_model
 from benchmarks.harness.evaluations import COLUMNS, UNDEFINED, evaluation_table
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
 from benchmarks.harness.testsets import evaluation_sets
-from fakelocator_zoo.evaluation.predictors import ModelPredictor
-from fakelocator_zoo.hub import bundled_root
 from fakelocator_zoo.hub.card import read_card_header
-from fakelocator_zoo.inference.features import model_identity
+from fakelocator_zoo.hub.sources import find_model
+from fakelocator_zoo.models.fakelocator import FakeLocator
 
 TEXT = (
     "Trainings by one recipe with other seeds: {runs}. *Validation* are the means of each run's card over the "
@@ -40,14 +39,12 @@ def run(options: Options) -> Table:
     labels = [f"run {number}" for number in range(1, 1 + len(options.models))]
     contenders, validation = [], []
     for label, name in zip(labels, options.models, strict=True):
-        model = load_model(name, options.device)
-        contenders.append(Contender(label, model_identity(model), partial(ModelPredictor, model, label)))
-        folder = Path(name) if Path(name).is_dir() else bundled_root() / name
-        validation.append(validation_row(label, read_card_header(folder)))
+        contenders.append(of_model(load_model(name, options.device), label))
+        validation.append(validation_row(label, read_card_header(find_model(name, FakeLocator.model_type))))
     named = ", ".join(f"*{label}* is `{Path(name).name}`" for label, name in zip(labels, options.models, strict=True))
     text = TEXT.format(runs=named)
     table = evaluation_table(options, "runs", "Runs", text, evaluation_sets(options), "images", contenders)
-    return Table(table.title, table.text, table.columns, [*validation, *table.rows], table.details, table.notes)
+    return replace(table, rows=[*validation, *table.rows])
 
 
 def validation_row(label: str, header: Mapping[str, Any]) -> Row:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from benchmarks.harness.cells import Cell, run_cells, skip_sentences
-from benchmarks.harness.contenders import Contender, load_model, model_names
+from benchmarks.harness.contenders import Contender, load_model, model_names, of_model
 from benchmarks.harness.evaluations import evaluate_sets, shown
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Table
@@ -190,7 +190,7 @@ def _int8_rows(options: Options) -> list[Row]:
         if model.face_parser is not None:
             continue  # its file needs the parser beside it, which rounds nothing
         contenders = [
-            Contender("float32", model_identity(model), partial(ModelPredictor, model, "float32")),
+            of_model(model, "float32"),
             Contender("int8", {**model_identity(model), "int8": True}, partial(_int8_predictor, name)),
         ]
         found = evaluate_sets(options, "speed", sets, contenders)[0]["pairs"]
