@@ -106,7 +106,7 @@ def train(
     on_gpu = device != "cpu" and torch.cuda.is_available()
     torch.manual_seed(recipe.seed)
     model = FakeLocator(**{"encoder_weights": None, **recipe.model})
-    if on_gpu:  # On the CPU it gains nothing, and the backward pass of MobileOne's convolutions crashes (torch 2.14).
+    if on_gpu:  # On the CPU the backward pass of MobileOne's convolutions crashes in this layout (torch 2.14).
         model = model.to(memory_format=torch.channels_last)
     crops, images, photos = _data(recipe, data, _attend(model), report)
     generators = []
