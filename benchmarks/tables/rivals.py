@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from benchmarks.harness.cells import files_digest
 from benchmarks.harness.contenders import Contender, load_model, model_names, models, outside, trivial
@@ -18,6 +19,7 @@ from benchmarks.harness.training import bank_paths, base_recipe, fit, kept_weigh
 from benchmarks.rivals.networks import AttentionMapRegressor, GradCamClassifier, Rival, UnetDice
 from fakelocator_zoo.evaluation.predictors import ModelPredictor, Predictor
 from fakelocator_zoo.training.recipe import parse_recipe
+from fakelocator_zoo.training.task import TrainingBatch
 
 #: Networks by their names in the table; each gets the name of the first model's encoder.
 TRAINED: dict[str, Callable[[str], Rival]] = {
@@ -39,27 +41,40 @@ def run(options: Options) -> Table:
     contenders = models(options)
     recipe = base_recipe(options)
     encoder = load_model(model_names(options)[0], options.device).config["encoder_name"]
-    contenders += [trained(name, encoder, recipe, options) for name in TRAINED]
+    contenders += trained(encoder, recipe, options)
     contenders += [outside(spec, options) for spec in options.rivals]
     text = TEXT.format(steps=options.steps)
     return evaluation_table(options, "rivals", "Rivals", text, sets, "images", [*contenders, *trivial()])
 
 
-def trained(name: str, encoder: str, recipe: dict[str, Any], options: Options) -> Contender:
-    """A network that is trained when its first cell is computed."""
+def trained(encoder: str, recipe: dict[str, Any], options: Options) -> list[Contender]:
+    """The networks of :data:`TRAINED`, trained when the first cell is computed."""
     bank = files_digest(bank_paths(options))
-    settings = {"network": name, "encoder": encoder, "recipe": recipe, "bank": bank, "device": options.device}
+    settings = {"networks": list(TRAINED), "encoder": encoder, "recipe": recipe, "bank": bank, "device": options.device}
 
     @functools.cache
-    def load() -> Predictor:
+    def networks() -> nn.ModuleList:
         torch.manual_seed(options.seed)
-        network = TRAINED[name](encoder).to(options.device)
+        # On a CPU this layout saves a tenth to a third of the time.
+        made = nn.ModuleList(make(encoder) for make in TRAINED.values())
+        made.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         def train() -> None:
             batches = training_batches(options, parse_recipe(recipe))
-            fit(network, lambda step: network.loss(next(batches)), options.steps)
+            # They share no weight, so the sum of their losses trains each alone, and a batch is made once.
+            fit(made, lambda step: _summed_loss(made, next(batches)), options.steps)
 
-        key = "".join(letter if letter.isalnum() else "-" for letter in name)
-        return ModelPredictor(kept_weights(network, options, key, settings, train), name)  # type: ignore[arg-type]
+        return kept_weights(made, options, "rivals", settings, train)
 
-    return Contender(name, settings, load)
+    def load(place: int, name: str) -> Predictor:
+        return ModelPredictor(networks()[place], name)  # type: ignore[arg-type]
+
+    return [
+        Contender(name, {**settings, "network": name}, functools.partial(load, place, name))
+        for place, name in enumerate(TRAINED)
+    ]
+
+
+def _summed_loss(networks: nn.ModuleList, batch: TrainingBatch) -> Tensor:
+    batch = batch._replace(images=batch.images.contiguous(memory_format=torch.channels_last))
+    return torch.stack([network.loss(batch) for network in networks]).sum()  # type: ignore[operator]
