@@ -42,7 +42,7 @@ def base_recipe(options: Options) -> dict[str, Any]:
     Raises:
         Skipped: where there is none, or no ``--data`` or ``--bank``.
     """
-    path = options.recipe or HUB_CONFIGS / DEFAULT_MODEL / "recipe.yaml"
+    path = _recipe_path(options)
     if not path.is_file():
         raise Skipped(f"it trains by a recipe and {path} does not exist: give --recipe")
     if options.data is None:
@@ -50,6 +50,15 @@ def base_recipe(options: Options) -> dict[str, Any]:
     recipe: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     bank = [path.parent.name for path in bank_paths(options)]
     return merged(recipe, {"optimisation": {"steps": options.steps}, "fakes": {"bank": bank}, "seed": options.seed})
+
+
+def recipe_name(options: Options) -> str:
+    """What tables call the recipe of the run: its model's name, as recipes lie in folders of models."""
+    return f"`{_recipe_path(options).resolve().parent.name}`"
+
+
+def _recipe_path(options: Options) -> Path:
+    return options.recipe or HUB_CONFIGS / DEFAULT_MODEL / "recipe.yaml"
 
 
 def merged(recipe: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.harness.cells import Cell, files_digest, run_cells, skip_sentences
 from benchmarks.harness.options import Options
 from benchmarks.harness.table import Row, Skipped, Table
-from benchmarks.harness.training import bank_paths, base_recipe, merged, train_recipe
+from benchmarks.harness.training import bank_paths, base_recipe, merged, recipe_name, train_recipe
 
 REFERENCE = "reference"
 #: Row -> what it changes in the recipe; nested keys as in its YAML file.
@@ -48,6 +48,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fakes: bank and pairs": {"fakes": {"whole_share": 0.0}},
     "fakes: pairs and whole images": {"fakes": {"bank_share": 0.0}},
 }
+#: A row of fewer photos; which folders there are is the recipe's to say.
+ONE_FOLDER = "photos of the first folder alone"
 QUICK = (REFERENCE, "input: rgb")
 SEEDS, QUICK_SEEDS = 2, 1
 FIGURES = {
@@ -61,7 +63,7 @@ FIGURES = {
 #: What a training is scored on: fitting the threshold to more photos would take as long as the training.
 VALIDATION = {"images": 8, "threshold_photos": 1}
 TEXT = (
-    "Trainings of {steps} steps by the recipe of the default model; the *reference* is that recipe, and each row "
+    "Trainings of {steps} steps by the recipe of {recipe}; the *reference* is that recipe, and each row "
     "changes one thing. Attention takes the bundled face parser. Scored on the recipe's validation generators and "
     "photos: no test set is looked at. Mean and, behind ±, half the difference of the seeds. Δ is the difference from "
     "the reference; one below the reference's own ± means nothing. Minutes are of one training, {threads} thread(s). A "
@@ -77,17 +79,19 @@ def run(options: Options) -> Table:
     base = merged(base, {"validation": {**VALIDATION, "every": options.steps}})
     bank = bank_paths(options)
     deadline = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    folders = list(base["data"].get("photos", {}))
+    variants = VARIANTS | {ONE_FOLDER: {"data": {"photos": dict.fromkeys(folders[1:], 0.0)}}}
     cells = []
     # Every change once before any of them twice, so that a bounded run says something of each.
     for seed in range(QUICK_SEEDS if options.quick else SEEDS):
-        for name in QUICK if options.quick else VARIANTS:
-            recipe = merged(merged(base, VARIANTS[name]), {"seed": options.seed + seed})
+        for name in QUICK if options.quick else variants:
+            recipe = merged(merged(base, variants[name]), {"seed": options.seed + seed})
             settings = {"recipe": recipe, "bank": files_digest(bank)}
             key = f"{name}/{seed}"
             cells.append(Cell(key, settings, partial(_train, options, key, recipe, deadline)))
     results = run_cells(options, "design", cells)
     columns = ("change", *FIGURES.values(), "Δ pixel AUC", "Δ image AUC", "Δ COSS", "seeds", "minutes")
-    text = TEXT.format(steps=options.steps, threads=options.threads)
+    text = TEXT.format(steps=options.steps, recipe=recipe_name(options), threads=options.threads)
     return Table("Design", text, columns, _rows(results), notes=skip_sentences(results))
 
 
@@ -117,6 +121,10 @@ def _rows(results: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         if name != REFERENCE and reference:
             for place, key in enumerate(list(FIGURES)[:3]):
                 changes[place] = f"{figures[key].mean() - np.mean([each['scores'][key] for each in reference]):+.3f}"
-        shown = [f"{values.mean():.3f} ± {np.ptp(values) / 2:.3f}" for values in figures.values()]
+        shown = [_mean_of_seeds(values) for values in figures.values()]
         rows.append((name, *shown, *changes, str(len(found)), f"{np.mean([each['minutes'] for each in found]):.1f}"))
     return rows
+
+
+def _mean_of_seeds(values: np.ndarray) -> str:
+    return f"{values.mean():.3f}" + (f" ± {np.ptp(values) / 2:.3f}" if len(values) > 1 else "")
