@@ -15,40 +15,42 @@ from benchmarks.harness.table import Row, Skipped, Table
 from benchmarks.harness.training import bank_paths, base_recipe, merged, recipe_name, train_recipe
 
 REFERENCE = "reference"
+
+
+def _attention(mode: str, stage: int) -> dict[str, Any]:
+    return {"model": {"attention": "face", "attention_mode": mode, "attention_stages": [stage]}}
+
+
 #: Row -> what it changes in the recipe; nested keys as in its YAML file.
 VARIANTS: dict[str, dict[str, Any]] = {
-    REFERENCE: {},
     "input: rgb": {"model": {"input": "rgb"}},
     "fakes: bank alone": {"fakes": {"pairs_share": 0.0, "whole_share": 0.0}},
+    "fakes: bank and pairs": {"fakes": {"whole_share": 0.0}},
     "no partial augmentation": {"partial_augmentation": 0.0},
-    "no loss of whole images": {"loss": {"whole_weight": 0.0}},
-    "no texture branch": {"model": {"texture_channels": None}},
-    "attention to the face: multiply at stage 3": {"model": {"attention": "face", "attention_mode": "multiply"}},
+    "attention to the face: multiply at stage 3": _attention("multiply", 3),
+    "attention to the face: residual at stage 3": _attention("residual", 3),
     "map loss: L1": {"loss": {"kind": "l1"}},
     "upsampling: transposed": {"model": {"decoder_upsampling": "transposed"}},
     "encoder depth 4": {"model": {"encoder_depth": 4, "decoder_channels": [128, 64, 32, 16]}},
-    "degradations from the start": {"ramp": 0.0, "degradation": 0.4},
+    "no degradations": {"degradation": 0.0},
     "input: both": {"model": {"input": "both"}},
     "bank: no change of sharpness": {"fakes": {"sharpness": 0.0}},
-    "no loss of the texture branch alone": {"loss": {"texture_weight": 0.0}},
     "encoder depth 2": {"model": {"encoder_depth": 2, "decoder_channels": [32, 16]}},
-    "encoder depth 5": {"model": {"encoder_depth": 5, "decoder_channels": [256, 128, 64, 32, 16]}},
-    "no averaging of P(fake)": {"model": {"map_window": 0}},
+    "no texture branch": {"model": {"texture_channels": None}},
     "upsampling: nearest": {"model": {"decoder_upsampling": "nearest"}},
+    "no loss of whole images": {"loss": {"whole_weight": 0.0}},
     "upsampling: pixel shuffle": {"model": {"decoder_upsampling": "pixel_shuffle"}},
-    **{
-        f"attention to the face: {mode} at stage {stage}": {
-            "model": {"attention": "face", "attention_mode": mode, "attention_stages": [stage]}
-        }
-        for mode, stage in (("residual", 3), ("multiply", 2), ("multiply", 1))
-    },
+    "encoder depth 5": {"model": {"encoder_depth": 5, "decoder_channels": [256, 128, 64, 32, 16]}},
+    "attention to the face: multiply at stage 2": _attention("multiply", 2),
+    "attention to the face: multiply at stage 1": _attention("multiply", 1),
+    "no averaging of P(fake)": {"model": {"map_window": 0}},
+    "no loss of the texture branch alone": {"loss": {"texture_weight": 0.0}},
     "no loss of P(fake)": {"loss": {"p_fake_weight": 0.0}},
-    "no degradations": {"degradation": 0.0},
+    "degradations from the start": {"ramp": 0.0, "degradation": 0.4},
     "bank: no noise on weights": {"fakes": {"weight_noise": 0.0}},
-    "fakes: bank and pairs": {"fakes": {"whole_share": 0.0}},
     "fakes: pairs and whole images": {"fakes": {"bank_share": 0.0}},
 }
-#: A row of fewer photos; which folders there are is the recipe's to say.
+#: A row of fewer photos, beside VARIANTS; which folders there are is the recipe's to say.
 ONE_FOLDER = "photos of the first folder alone"
 QUICK = (REFERENCE, "input: rgb")
 SEEDS, QUICK_SEEDS = 2, 1
@@ -60,14 +62,15 @@ FIGURES = {
     "pixel_auc_jpeg": "pixel AUC, JPEG",
     "image_auc_jpeg": "image AUC, JPEG",
 }
-#: What a training is scored on: fitting the threshold to more photos would take as long as the training.
-VALIDATION = {"images": 8, "threshold_photos": 1}
+#: The smallest setting that learns: a step on crops of this size takes under half the time of one on crops of 128.
+#: Fitting the threshold to more photos would take as long as the training.
+SMALL = {"data": {"size": 64}, "validation": {"images": 8, "threshold_photos": 1}}
 TEXT = (
-    "Trainings of {steps} steps by the recipe of {recipe}; the *reference* is that recipe, and each row "
-    "changes one thing. Attention takes the bundled face parser. Scored on the recipe's validation generators and "
-    "photos: no test set is looked at. Mean and, behind ±, half the difference of the seeds. Δ is the difference from "
-    "the reference; one below the reference's own ± means nothing. Minutes are of one training, {threads} thread(s). A "
-    "short training ranks what learns fast, not what ends best."
+    "Trainings of {steps} steps on crops of {size} px, else by the recipe of {recipe}; the *reference* is that recipe, "
+    "and each row changes one thing. Attention takes the bundled face parser. Scored on the recipe's validation "
+    "generators and photos: no test set is looked at. Mean and, behind ±, half the difference of the seeds. Δ is the "
+    "difference from the reference; one below the reference's own ± means nothing. Minutes are of one training, "
+    "{threads} thread(s). A short training ranks what learns fast, not what ends best."
 )
 
 
@@ -76,22 +79,25 @@ def run(options: Options) -> Table:
     base = base_recipe(options)
     # The attention of the base recipe belongs to the rows that have it.
     base["model"] = {key: value for key, value in base.get("model", {}).items() if not key.startswith("attention")}
-    base = merged(base, {"validation": {**VALIDATION, "every": options.steps}})
+    base = merged(merged(base, SMALL), {"validation": {"every": options.steps}})
     bank = bank_paths(options)
     deadline = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     folders = list(base["data"].get("photos", {}))
-    variants = VARIANTS | {ONE_FOLDER: {"data": {"photos": dict.fromkeys(folders[1:], 0.0)}}}
+    variants = {REFERENCE: {}} | {ONE_FOLDER: {"data": {"photos": dict.fromkeys(folders[1:], 0.0)}}} | VARIANTS
     cells = []
-    # Every change once before any of them twice, so that a bounded run says something of each.
-    for seed in range(QUICK_SEEDS if options.quick else SEEDS):
-        for name in QUICK if options.quick else variants:
-            recipe = merged(merged(base, variants[name]), {"seed": options.seed + seed})
-            settings = {"recipe": recipe, "bank": files_digest(bank)}
-            key = f"{name}/{seed}"
-            cells.append(Cell(key, settings, partial(_train, options, key, recipe, deadline)))
+    # The reference first, whose spread says what a difference means; then every change once before any of them twice.
+    seeds = range(QUICK_SEEDS if options.quick else SEEDS)
+    trainings = [(name, seed) for seed in seeds for name in (QUICK if options.quick else variants)]
+    for name, seed in sorted(trainings, key=lambda training: training[0] != REFERENCE):
+        recipe = merged(merged(base, variants[name]), {"seed": options.seed + seed})
+        settings = {"recipe": recipe, "bank": files_digest(bank)}
+        key = f"{name}/{seed}"
+        cells.append(Cell(key, settings, partial(_train, options, key, recipe, deadline)))
     results = run_cells(options, "design", cells)
     columns = ("change", *FIGURES.values(), "Δ pixel AUC", "Δ image AUC", "Δ COSS", "seeds", "minutes")
-    text = TEXT.format(steps=options.steps, recipe=recipe_name(options), threads=options.threads)
+    text = TEXT.format(
+        steps=options.steps, size=base["data"]["size"], recipe=recipe_name(options), threads=options.threads
+    )
     return Table("Design", text, columns, _rows(results), notes=skip_sentences(results))
 
 
