@@ -80,17 +80,17 @@ def run(options: Options) -> Table:
     # The attention of the base recipe belongs to the rows that have it.
     base["model"] = {key: value for key, value in base.get("model", {}).items() if not key.startswith("attention")}
     base = merged(merged(base, SMALL), {"validation": {"every": options.steps}})
-    bank = bank_paths(options)
+    bank = files_digest(bank_paths(options))
     deadline = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     folders = list(base["data"].get("photos", {}))
-    variants = {REFERENCE: {}} | {ONE_FOLDER: {"data": {"photos": dict.fromkeys(folders[1:], 0.0)}}} | VARIANTS
+    variants = {REFERENCE: {}, ONE_FOLDER: {"data": {"photos": dict.fromkeys(folders[1:], 0.0)}}, **VARIANTS}
     cells = []
     # The reference first, whose spread says what a difference means; then every change once before any of them twice.
     seeds = range(QUICK_SEEDS if options.quick else SEEDS)
     trainings = [(name, seed) for seed in seeds for name in (QUICK if options.quick else variants)]
     for name, seed in sorted(trainings, key=lambda training: training[0] != REFERENCE):
         recipe = merged(merged(base, variants[name]), {"seed": options.seed + seed})
-        settings = {"recipe": recipe, "bank": files_digest(bank)}
+        settings = {"recipe": recipe, "bank": bank}
         key = f"{name}/{seed}"
         cells.append(Cell(key, settings, partial(_train, options, key, recipe, deadline)))
     results = run_cells(options, "design", cells)

@@ -55,9 +55,7 @@ def trained(encoder: str, recipe: dict[str, Any], options: Options) -> list[Cont
     @functools.cache
     def networks() -> nn.ModuleList:
         torch.manual_seed(options.seed)
-        # On a CPU this layout saves a tenth to a third of the time.
-        made = nn.ModuleList(make(encoder) for make in TRAINED.values())
-        made.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        made = nn.ModuleList(make(encoder) for make in TRAINED.values()).to(options.device)
 
         def train() -> None:
             batches = training_batches(options, parse_recipe(recipe))
@@ -76,5 +74,4 @@ def trained(encoder: str, recipe: dict[str, Any], options: Options) -> list[Cont
 
 
 def _summed_loss(networks: nn.ModuleList, batch: TrainingBatch) -> Tensor:
-    batch = batch._replace(images=batch.images.contiguous(memory_format=torch.channels_last))
     return torch.stack([network.loss(batch) for network in networks]).sum()  # type: ignore[operator]
