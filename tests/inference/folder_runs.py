@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -65,6 +66,8 @@ def slowly() -> Locate:
 
 
 if __name__ == "__main__":
+    # A shell starts its background jobs with SIGINT ignored, and programs inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder, out = map(Path, sys.argv[1:])
     for _ in locate_photos(sorted(folder.iterdir()), slowly, out, workers=2, find_faces=False, batch_size=2):
         pass
